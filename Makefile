@@ -1,0 +1,40 @@
+# make demo   phonons of three crystals with the embedded potential, into out/
+# make test   all tests but the slow ones
+# Each makes .venv first, from nothing but Python >= 3.11 and a package index.
+# On a machine with a GPU: make demo TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cu130"
+
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+BIN := .venv/bin
+# Two one-thread processes do more than one with two threads; tests and demo run as one process.
+THREADS ?= $(shell nproc)
+DEMO := examples/NaCl.cif examples/Si.cif examples/quartz.cif
+
+.PHONY: install demo test test-slow lint clean
+
+install: .venv/installed
+
+# torch alone and first: asked for by another package it would bring the newest CUDA build.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q $(TORCH)
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[test]'
+	touch $@
+
+demo: install
+	$(BIN)/mlphonon phonons $(DEMO) -o out
+	$(BIN)/python examples/overview.py out
+
+test: install
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: install
+	$(BIN)/python -m pytest -m slow
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv out

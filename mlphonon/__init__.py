@@ -1,0 +1,68 @@
+"""Phonons of crystals from machine-learning potentials, with a statement of how far to believe them.
+
+>>> from ase.build import bulk
+>>> from mlphonon import compute_phonons
+>>> phonons = compute_phonons(bulk("NaCl", "rocksalt", a=5.69))
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlphonon.crystal import Crystal, make_crystal, read_crystals
+    from mlphonon.errors import MlphononError
+    from mlphonon.phonons import Phonons
+    from mlphonon.potentials.loading import load_potential
+    from mlphonon.potentials.potential import Evaluation, Potential, PotentialInfo
+    from mlphonon.results import BandStructure, DensityOfStates, ThermalProperties
+    from mlphonon.settings import PhononSettings
+    from mlphonon.workflow import compute_phonons
+
+__version__ = "0.1.0"
+
+# Where each public name lives; imported when first asked for, so that `import mlphonon` is quick.
+_HOMES = {
+    "BandStructure": "mlphonon.results",
+    "Crystal": "mlphonon.crystal",
+    "DensityOfStates": "mlphonon.results",
+    "Evaluation": "mlphonon.potentials.potential",
+    "MlphononError": "mlphonon.errors",
+    "PhononSettings": "mlphonon.settings",
+    "Phonons": "mlphonon.phonons",
+    "Potential": "mlphonon.potentials.potential",
+    "PotentialInfo": "mlphonon.potentials.potential",
+    "ThermalProperties": "mlphonon.results",
+    "compute_phonons": "mlphonon.workflow",
+    "load_potential": "mlphonon.potentials.loading",
+    "make_crystal": "mlphonon.crystal",
+    "read_crystals": "mlphonon.crystal",
+}
+
+__all__ = [
+    "BandStructure",
+    "Crystal",
+    "DensityOfStates",
+    "Evaluation",
+    "MlphononError",
+    "PhononSettings",
+    "Phonons",
+    "Potential",
+    "PotentialInfo",
+    "ThermalProperties",
+    "compute_phonons",
+    "load_potential",
+    "make_crystal",
+    "read_crystals",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'mlphonon' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,138 @@
+"""A result on disk: a folder that appears whole or not at all, in formats others read."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from mlphonon.errors import ResultError
+from mlphonon.provenance import Record
+
+if TYPE_CHECKING:
+    from mlphonon.phonons import Phonons
+
+FORMAT = 1
+"""Version of the layout of phonons.json."""
+
+SUMMARY_TEMPERATURE = 300.0
+
+
+def summarise(phonons: Phonons) -> dict[str, Any]:
+    """Return the summary that is printed and written as phonons.json."""
+    thermal = phonons.thermal([SUMMARY_TEMPERATURE])
+    n = thermal.n_atoms
+    return {
+        "format": FORMAT,
+        "max_frequency_THz": float(max(f.max() for f in phonons.bands().frequencies)),
+        "stability": phonons.stability.model_dump(),
+        "thermal_300K": {
+            "C_V_J_per_K_mol_atoms": float(thermal.heat_capacity[0]) / n,
+            "S_J_per_K_mol_atoms": float(thermal.entropy[0]) / n,
+            "F_kJ_per_mol_atoms": float(thermal.free_energy[0]) / n,
+            "zero_point_energy_kJ_per_mol_atoms": thermal.zero_point_energy / n,
+        },
+        "record": json.loads(phonons.record.model_dump_json()),
+    }
+
+
+def save(phonons: Phonons, folder: Path) -> Path:
+    """Write every file of a result (see `Phonons.save`)."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    try:
+        _write_files(phonons, part)
+        part.chmod(0o777 & ~_umask())
+        _replace(part, folder)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def load(folder: Path) -> Phonons:
+    """Read a result back (see `Phonons.load`)."""
+    import phonopy
+
+    from mlphonon.phonons import Phonons
+
+    try:
+        summary = json.loads((folder / "phonons.json").read_text())
+        record = Record.model_validate(summary["record"])
+        loaded = phonopy.load(
+            folder / "phonopy_params.yaml",
+            primitive_matrix=[[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+            symmetrize_fc=False,
+            symprec=record.settings.symprec,
+            log_level=0,
+        )
+    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+        raise ResultError(
+            f"{folder} does not hold a whole result",
+            str(error).splitlines()[0] if str(error) else type(error).__name__,
+            "give a folder that 'mlphonon phonons' or Phonons.save wrote",
+        ) from error
+    return Phonons(loaded, record)
+
+
+def _write_files(phonons: Phonons, folder: Path) -> None:
+    """Write the files one by one; nothing is visible under its final name yet."""
+    from mlphonon.report.figures import plot_bands_dos, plot_thermal, save_figure
+
+    ph = phonons.phonopy
+    summary = summarise(phonons)
+    bands, dos, thermal = phonons.bands(), phonons.dos(projected=True), phonons.thermal()
+    ph.save(folder / "phonopy_params.yaml", settings={"force_constants": True})
+    if ph.band_structure is None or ph.thermal_properties is None:
+        raise ResultError("phonopy kept no band structure or thermal properties")
+    ph.band_structure.write_yaml(filename=folder / "band.yaml")
+    ph.write_projected_dos(folder / "projected_dos.dat")
+    ph.thermal_properties.write_yaml(filename=folder / "thermal_properties.yaml")
+    total = phonons.dos()
+    ph.write_total_dos(folder / "total_dos.dat")
+    title = phonons.record.formula
+    save_figure(plot_bands_dos(bands, dos, title=title), folder / "bands_dos.png")
+    save_figure(plot_thermal(thermal, title=title), folder / "thermal.png")
+    del total
+    (folder / "phonons.json").write_text(json.dumps(summary, indent=1) + "\n")
+
+
+def _replace(part: Path, folder: Path) -> None:
+    """Put `part` in the place of `folder`; an older result is moved aside first."""
+    if folder.exists():
+        if not folder.is_dir() or (
+            any(folder.iterdir()) and not (folder / "phonons.json").exists()
+        ):
+            raise ResultError(
+                f"{folder} is there already and is not an earlier result",
+                fix="give another output folder, or move it away",
+            )
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+        os.replace(folder, aside / "old")
+        os.replace(part, folder)
+        shutil.rmtree(aside)
+    else:
+        os.replace(part, folder)
+
+
+def _cannot_write(folder: Path, error: OSError) -> ResultError:
+    return ResultError(
+        f"cannot write the result to {folder}",
+        error.strerror or str(error),
+        "free some space or choose another folder with -o",
+    )
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

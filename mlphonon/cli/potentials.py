@@ -1,0 +1,115 @@
+"""``mlphonon potentials``: which potentials there are, which are here, bring one, check them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from mlphonon.potentials.catalogue import CatalogueEntry, find_entry, read_catalogue
+from mlphonon.potentials.store import BAD, FileStatus, locate, path_of, pull, store_folder
+from mlphonon.potentials.store import verify as verify_store
+
+app = typer.Typer(
+    name="potentials",
+    help="Name the potentials, bring them to this machine, check them.",
+    no_args_is_help=True,
+)
+
+COLUMNS = ("name", "training set", "functional", "licence", "parameters", "where")
+
+STATUS_TEXT: dict[FileStatus, str] = {
+    "ok": "ok: the file the catalogue knows",
+    "recorded": "ok: the file that was trusted when it was pulled",
+    "changed": "BAD: not the file it was; delete it and pull it again",
+    "unvouched": "BAD: nothing vouches for it; pull it with --trust if you do",
+    "unknown": "none of the catalogue's; load it by its path",
+    "unreadable": "BAD: cannot be read",
+}
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+NameArgument = Annotated[str, typer.Argument(help="Name or alias in the catalogue.")]
+
+
+@app.command("list")
+def list_potentials(as_json: JsonFlag = False) -> None:
+    """List the named potentials and say which are on this machine."""
+    entries = list(read_catalogue().values())
+    if as_json:
+        typer.echo(json.dumps([_as_record(entry) for entry in entries], indent=1))
+        return
+    rows = [_as_row(entry) for entry in entries]
+    if not sys.stdout.isatty():
+        for row in (COLUMNS, *rows):
+            typer.echo("\t".join(row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*COLUMNS)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+@app.command()
+def info(name: NameArgument, as_json: JsonFlag = False) -> None:
+    """Say all that the catalogue knows of one potential."""
+    record = _as_record(find_entry(name))
+    if as_json:
+        typer.echo(json.dumps(record, indent=1))
+        return
+    for key, value in record.items():
+        if value not in (None, "", []):
+            text = ", ".join(value) if isinstance(value, list) else str(value)
+            typer.echo(f"{key.replace('_', ' ')}: {text}")
+
+
+@app.command("pull")
+def pull_potential(
+    name: NameArgument,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust",
+            help="Accept a file whose SHA-256 the catalogue does not know. Loading it runs"
+            " whatever code it holds.",
+        ),
+    ] = False,
+) -> None:
+    """Download a potential, or check one that was brought by hand; print where it lies."""
+    typer.echo(pull(find_entry(name), trust=trust))
+
+
+@app.command()
+def verify() -> None:
+    """Check every potential on this machine; exit with 2 if one is not what it was."""
+    found = verify_store()
+    for name, status in found:
+        typer.echo(f"{name}\t{STATUS_TEXT[status]}")
+    if not found:
+        typer.echo(f"no downloaded potential in {store_folder()}")
+    if any(status in BAD for _, status in found):
+        raise typer.Exit(2)
+
+
+def _as_record(entry: CatalogueEntry) -> dict[str, Any]:
+    here = locate(entry)
+    return entry.model_dump(mode="json") | {"here": here is not None, "path": str(path_of(entry))}
+
+
+def _as_row(entry: CatalogueEntry) -> tuple[str, ...]:
+    parameters = "" if entry.parameters is None else f"{entry.parameters / 1e6:.1f} M"
+    size = "" if entry.size_bytes is None else f", {entry.size_bytes / 1e6:.0f} MB"
+    absent = "missing" if entry.ships_inside else f"to pull{size}"
+    where = absent if locate(entry) is None else "here"
+    return (
+        entry.name,
+        entry.training_set,
+        entry.functional,
+        entry.licence,
+        parameters,
+        where,
+    )

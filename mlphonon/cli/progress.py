@@ -1,0 +1,60 @@
+"""Progress on a terminal: what is being done and how much is left; quiet anywhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class TerminalReporter:
+    """A `mlphonon.workflow.Reporter` that writes to stderr.
+
+    Parameters
+    ----------
+    quiet : bool
+        Say nothing at all. Bars are drawn only if stderr is a terminal.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+
+    def say(self, text: str) -> None:
+        """Print a line to stderr."""
+        if not self._quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def step(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """Draw a bar for a step of `total` pieces, or a spinner with a count if it is unknown."""
+        if self._quiet or not sys.stderr.isatty():
+            yield lambda _done: None
+            return
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = [SpinnerColumn(), TextColumn("{task.description}")]
+        if total is not None:
+            columns += [BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]  # type: ignore[list-item]
+        bars = Progress(
+            *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True
+        )
+        with bars:
+            task = bars.add_task(what, total=total)
+            done = 0
+
+            def advance(more: int) -> None:
+                nonlocal done
+                done += more
+                text = what if total is not None else f"{what}: step {done}"
+                bars.update(task, advance=more, description=text)
+
+            yield advance

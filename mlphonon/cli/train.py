@@ -1,0 +1,24 @@
+"""``mlphonon train``: a recipe and labelled frames -> weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train_command(
+    recipe: Annotated[Path, typer.Argument(help="YAML file (see mlphonon/potentials/embedded).")],
+    data: Annotated[
+        Path, typer.Option(help="Labelled frames: extended XYZ, gzipped or not.")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder for weights, log and checkpoint.")
+    ],
+) -> None:
+    """Train a MACE by a recipe; the same command resumes a run that was stopped."""
+    from mlphonon.training.loop import train
+    from mlphonon.training.recipe import Recipe
+
+    train(Recipe.read(recipe), data, output)

@@ -1,0 +1,58 @@
+"""The exceptions a user can meet. Each message says what is wrong, why, and what to do."""
+
+from __future__ import annotations
+
+
+def format_error(summary: str, reason: str = "", fix: str = "") -> str:
+    """Join the three parts of a message into one line: what; why; what to do."""
+    parts = [summary.strip().rstrip(".")]
+    if reason:
+        parts.append(reason.strip().rstrip("."))
+    if fix:
+        parts.append(fix.strip().rstrip("."))
+    return " ".join("; ".join(parts).split())
+
+
+class MlphononError(Exception):
+    """Base of all errors that are the user's to mend; the command line exits 2 on them.
+
+    Parameters
+    ----------
+    summary : str
+        What is wrong.
+    reason : str
+        Why it is so, with the numbers or the file.
+    fix : str
+        What to do about it.
+    """
+
+    def __init__(self, summary: str, reason: str = "", fix: str = "") -> None:
+        super().__init__(format_error(summary, reason, fix))
+
+
+class CrystalError(MlphononError):
+    """The structure cannot be used: unreadable, not periodic, disordered, atoms too close."""
+
+
+class SettingsError(MlphononError):
+    """A setting has a value that cannot be used."""
+
+
+class PotentialError(MlphononError):
+    """The potential is unknown, cannot be loaded, or does not fit the crystal."""
+
+
+class UntrustedFileError(PotentialError):
+    """A pickled model file that neither the catalogue nor the user vouches for."""
+
+
+class RelaxationError(MlphononError):
+    """The relaxation did not reach the asked-for forces and stress."""
+
+
+class ResultError(MlphononError):
+    """A result cannot be written or read back."""
+
+
+class TrainingError(MlphononError):
+    """A training recipe, data set or checkpoint cannot be used."""

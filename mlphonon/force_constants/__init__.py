@@ -1,0 +1,5 @@
+"""Crystal and potential -> second-order force constants."""
+
+from mlphonon.force_constants.force_constants import ForceConstants
+
+__all__ = ["ForceConstants"]

@@ -1,0 +1,322 @@
+"""Force constants -> phonons. Phonopy does the algebra; results are small immutable objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlphonon.band_path import BandPath, find_band_path
+from mlphonon.provenance import Record
+from mlphonon.results import BandStructure, DensityOfStates, ThermalProperties
+from mlphonon.trust import Stability
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from matplotlib.figure import Figure
+    from phonopy import Phonopy
+
+DOS_POINTS = 401
+"""Frequencies at which the density of states is given."""
+
+
+class Phonons:
+    """The phonons of a crystal.
+
+    Parameters
+    ----------
+    phonopy : Phonopy
+        Cells, force constants and, where given, Born charges.
+    record : Record
+        Where the result came from.
+    """
+
+    def __init__(self, phonopy: Phonopy, record: Record) -> None:
+        self._phonopy = phonopy
+        self._record = record
+
+    def __repr__(self) -> str:
+        return (
+            f"Phonons({self._record.name}: {self._record.formula}, {self._record.spacegroup},"
+            f" {self._record.n_atoms_supercell}-atom supercell,"
+            f" potential {self._record.potential['name']})"
+        )
+
+    @property
+    def phonopy(self) -> Phonopy:
+        """The phonopy object underneath, for all that phonopy can do."""
+        return self._phonopy
+
+    @property
+    def record(self) -> Record:
+        """Where the result came from."""
+        return self._record
+
+    @cached_property
+    def atoms(self) -> Atoms:
+        """The (relaxed) primitive cell."""
+        from mlphonon.force_constants.displacements import to_ase
+
+        return to_ase(self._phonopy.primitive)
+
+    @cached_property
+    def band_path(self) -> BandPath:
+        """The path through the Brillouin zone, in reciprocal vectors of `atoms`."""
+        return find_band_path(self.atoms, self._record.settings.symprec)
+
+    def frequencies(self, q: Any) -> np.ndarray:
+        """Frequencies at any q-points.
+
+        Parameters
+        ----------
+        q : array_like, shape (3,) or (n, 3)
+            In reciprocal lattice vectors of the primitive cell.
+
+        Returns
+        -------
+        ndarray, shape (n_bands,) or (n, n_bands)
+            THz, ascending; imaginary frequencies are negative.
+        """
+        points = np.atleast_2d(np.asarray(q, dtype=float))
+        with one_blas_thread():
+            result = self._phonopy.run_qpoints(points)
+        return np.asarray(result.frequencies).reshape((*np.shape(q)[:-1], -1))
+
+    def group_velocities(self, q: Any) -> np.ndarray:
+        """Group velocities at any q-points.
+
+        Parameters
+        ----------
+        q : array_like, shape (3,) or (n, 3)
+            In reciprocal lattice vectors of the primitive cell.
+
+        Returns
+        -------
+        ndarray, shape (n_bands, 3) or (n, n_bands, 3)
+            d(frequency)/d(q) times 2 pi in Cartesian axes, THz A (1 THz A = 100 m/s).
+        """
+        points = np.atleast_2d(np.asarray(q, dtype=float))
+        with one_blas_thread():
+            result = self._phonopy.run_qpoints(points, with_group_velocities=True)
+        velocities = np.asarray(result.group_velocities)
+        return velocities[0] if np.ndim(q) == 1 else velocities
+
+    def bands(self) -> BandStructure:
+        """Return the band structure along the path of seekpath for this cell."""
+        return self._bands
+
+    @cached_property
+    def _bands(self) -> BandStructure:
+        from phonopy.phonon.band_structure import get_band_qpoints_and_path_connections
+
+        path = self.band_path
+        points, connections = get_band_qpoints_and_path_connections(
+            path.corners(),
+            npoints=self._record.settings.band_points,
+            rec_lattice=np.linalg.inv(self.atoms.cell.array),
+        )
+        with one_blas_thread():
+            found = self._phonopy.run_band_structure(
+                points, path_connections=connections, labels=path.labels()
+            )
+        ends = [
+            (first[0], second[0])
+            for chain in path.chains
+            for first, second in zip(chain[:-1], chain[1:], strict=True)
+        ]
+        return BandStructure(
+            segments=_frozen(found.qpoints),
+            distances=_frozen(found.distances),
+            frequencies=_frozen(found.frequencies),
+            labels=tuple(ends),
+        )
+
+    def dos(self, projected: bool = False) -> DensityOfStates:
+        """Return the density of states by the linear tetrahedron method.
+
+        Parameters
+        ----------
+        projected : bool
+            Resolve it by atom as well; needs eigenvectors on the whole mesh.
+        """
+        return self._projected_dos if projected else self._total_dos
+
+    @cached_property
+    def _total_dos(self) -> DensityOfStates:
+        low, high, pitch = self._dos_range
+        with one_blas_thread():
+            self._run_mesh()
+            found = self._phonopy.run_total_dos(
+                freq_min=low, freq_max=high, freq_pitch=pitch, use_tetrahedron_method=True
+            )
+        return DensityOfStates(
+            *_frozen((found.frequency_points, found.dos)),
+            symbols=tuple(self.atoms.get_chemical_symbols()),
+        )
+
+    @cached_property
+    def _projected_dos(self) -> DensityOfStates:
+        low, high, pitch = self._dos_range
+        with one_blas_thread():
+            self._phonopy.run_mesh(
+                self._record.settings.projected_mesh,
+                with_eigenvectors=True,
+                is_mesh_symmetry=False,
+                is_gamma_center=True,
+            )
+            found = self._phonopy.run_projected_dos(
+                freq_min=low, freq_max=high, freq_pitch=pitch, use_tetrahedron_method=True
+            )
+        points, projected = _frozen((found.frequency_points, found.projected_dos))
+        return DensityOfStates(
+            frequencies=points,
+            total=_frozen((projected.sum(axis=0),))[0],
+            symbols=tuple(self.atoms.get_chemical_symbols()),
+            projected=projected,
+        )
+
+    @cached_property
+    def _dos_range(self) -> tuple[float, float, float]:
+        """Least and greatest frequency of the density of states and the pitch between, THz."""
+        frequencies = self._mesh[1]
+        low, high = float(frequencies.min()), float(frequencies.max())
+        margin = 0.02 * max(high - low, 0.1)
+        low, high = min(low - margin, 0.0), high + margin
+        return low, high, (high - low) / (DOS_POINTS - 1)
+
+    @cached_property
+    def _mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """q-points, frequencies (THz) and weights of the irreducible Gamma-centred mesh."""
+        with one_blas_thread():
+            found = self._run_mesh()
+        qpoints, frequencies, weights = _frozen((found.qpoints, found.frequencies, found.weights))
+        return qpoints, frequencies, weights
+
+    def _run_mesh(self) -> Any:
+        return self._phonopy.run_mesh(self._record.settings.mesh, is_gamma_center=True)
+
+    def thermal(self, temperatures: Sequence[float] | None = None) -> ThermalProperties:
+        """Thermal properties in the harmonic approximation at constant volume.
+
+        Modes that are imaginary are left out, as are the three acoustic modes at Gamma,
+        whose frequency is zero.
+
+        Parameters
+        ----------
+        temperatures : sequence of float, optional
+            K; the grid of the settings by default.
+        """
+        if temperatures is None:
+            temperatures = self._record.settings.temperature_grid().tolist()
+        grid = np.asarray(temperatures, dtype=float)
+        if grid.ndim != 1 or not (grid >= 0).all():
+            raise ValueError("temperatures must be a sequence of numbers >= 0")
+        with one_blas_thread():
+            self._run_mesh()
+            found = self._phonopy.run_thermal_properties(
+                temperatures=grid, exclude_gamma_acoustic=True
+            )
+        t, f, s, c = _frozen(
+            (found.temperatures, found.free_energy, found.entropy, found.heat_capacity)
+        )
+        return ThermalProperties(t, f, s, c, float(found.zero_point_energy), len(self.atoms))
+
+    @cached_property
+    def stability(self) -> Stability:
+        """Whether the crystal is dynamically stable, by the rules of the settings."""
+        settings = self._record.settings
+        qpoints, frequencies, weights = self._mesh
+        imaginary = (frequencies < -settings.imaginary_threshold).sum(axis=1)
+        share = float(imaginary @ weights / (weights.sum() * frequencies.shape[1]))
+        all_q = np.concatenate([qpoints, *self.bands().segments])
+        lowest = np.concatenate(
+            [frequencies.min(axis=1), *(f.min(axis=1) for f in self.bands().frequencies)]
+        )
+        at = int(np.argmin(lowest))
+        x, y, z = (float(v) for v in all_q[at])
+        return Stability(
+            lowest_frequency_THz=float(lowest[at]),
+            lowest_q=(x, y, z),
+            lowest_label=self.band_path.name_of(all_q[at]),
+            imaginary_share=share,
+            threshold_THz=settings.imaginary_threshold,
+            share_limit=settings.imaginary_share,
+            stable_by_threshold=bool(lowest[at] >= -settings.imaginary_threshold),
+            stable_by_share=share <= settings.imaginary_share,
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """Return what one wants to know at a glance, as plain types; units in the names."""
+        from mlphonon.bundle import summarise
+
+        return summarise(self)
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw dispersion and projected density of states.
+
+        Parameters
+        ----------
+        path : path, optional
+            Where to write it; the suffix decides the format.
+        """
+        from mlphonon.report.figures import plot_bands_dos, save_figure
+
+        figure = plot_bands_dos(self.bands(), self.dos(projected=True), title=self._record.formula)
+        if path is not None:
+            save_figure(figure, Path(path))
+        return figure
+
+    def plot_thermal(self, path: str | Path | None = None) -> Figure:
+        """Draw heat capacity, entropy and free energy against temperature."""
+        from mlphonon.report.figures import plot_thermal, save_figure
+
+        figure = plot_thermal(self.thermal(), title=self._record.formula)
+        if path is not None:
+            save_figure(figure, Path(path))
+        return figure
+
+    def save(self, folder: str | Path) -> Path:
+        """Write all files of the result into `folder`; it appears whole or not at all.
+
+        Raises
+        ------
+        ResultError
+            If the folder cannot be written.
+        """
+        from mlphonon.bundle import save
+
+        return save(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Phonons:
+        """Read back what `save` wrote.
+
+        Raises
+        ------
+        ResultError
+            If the folder does not hold a whole result.
+        """
+        from mlphonon.bundle import load
+
+        return load(Path(folder))
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Keep BLAS to one thread: many small matrices on many threads run up to 100 times slower."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
+
+
+def _frozen(arrays: Any) -> tuple[np.ndarray, ...]:
+    """Return copies that cannot be written to, so that a result stays what it was."""
+    copies = tuple(np.array(array) for array in arrays)
+    for copy in copies:
+        copy.setflags(write=False)
+    return copies

@@ -1,0 +1,1 @@
+"""Positions -> energies, forces and stresses: one protocol, several backends."""

@@ -1,0 +1,244 @@
+"""From a name, a file, a folder, a calculator to a `Potential`."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlphonon.errors import PotentialError
+from mlphonon.potentials.catalogue import CatalogueEntry, find_entry, known_names
+from mlphonon.potentials.potential import Potential
+from mlphonon.potentials.store import (
+    FOLDER_FILES,
+    accept,
+    locate,
+    pull,
+    sha256_of,
+    untrusted_error,
+    vouched,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from ase.calculators.calculator import Calculator
+
+FILE_SUFFIXES = (".model", ".pt", ".pth", ".safetensors")
+"""A string that ends so is taken for a path, never for a name of the catalogue."""
+
+MODEL_ATTRIBUTES = ("r_max", "atomic_numbers", "num_interactions", "atomic_energies_fn")
+"""What every MACE model of an energy has."""
+
+
+@dataclass(frozen=True)
+class _Options:
+    device: str
+    dtype: str
+    trust: bool
+    head: str | None
+
+
+@dataclass(frozen=True)
+class _Weights:
+    model: torch.nn.Module
+    name: str
+    sha256: str
+
+
+def load_potential(
+    potential: str | os.PathLike[str] | Potential | Calculator,
+    *,
+    device: str = "auto",
+    dtype: str = "float64",
+    trust: bool = False,
+    head: str | None = None,
+) -> Potential:
+    """Return a potential that is ready to evaluate structures.
+
+    Parameters
+    ----------
+    potential : str, path, Potential or ASE calculator
+        ``"embedded"``; another name of the catalogue, which is downloaded if it is not here
+        (asking by name is asking for that; ``MLPHONON_OFFLINE=1`` forbids it); the path of a
+        folder with ``weights.safetensors`` and ``architecture.json``; the path of a pickled
+        MACE (``.model``, ``.pt``). A `Potential` is returned as it is, an ASE calculator is
+        wrapped; the other arguments do not touch these two.
+    device : str
+        ``"auto"`` (a GPU if there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+    dtype : {"float64", "float32"}
+        Precision. Differences of forces need float64.
+    trust : bool
+        Load a pickled model that neither the catalogue nor an earlier, trusted download
+        vouches for. This runs whatever code the file holds.
+    head : str, optional
+        Head of a multi-head model; the catalogue's by default.
+
+    Raises
+    ------
+    PotentialError
+        If it is unknown, cannot be brought, read or used, or the device is not there.
+    UntrustedFileError
+        If it is a pickled model that nothing vouches for and `trust` is false.
+    """
+    if not isinstance(potential, str | os.PathLike):
+        return _wrap(potential)
+    if dtype not in ("float32", "float64"):
+        raise PotentialError(f"dtype '{dtype}' is unknown", fix="use float32 or float64")
+    options = _Options(resolve_device(device), dtype, trust, head)
+    if _is_path(potential):
+        return _build(_read_path(Path(potential).expanduser(), options), options, head)
+    entry = find_entry(str(potential))
+    return _build(_read_entry(entry, options), options, head or entry.default_head)
+
+
+def resolve_device(device: str) -> str:
+    """Return the torch device that ``"auto"`` stands for, or `device` if it is there.
+
+    Raises
+    ------
+    PotentialError
+        If it is unknown or not there.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    choices = "use auto, cpu, cuda or, with several GPUs, cuda:N"
+    try:
+        asked = torch.device(device)
+    except RuntimeError as error:
+        raise PotentialError(f"device '{device}' is unknown", fix=choices) from error
+    if asked.type not in ("cpu", "cuda"):
+        raise PotentialError(f"device '{device}' cannot be used", fix=choices)
+    if asked.type == "cuda" and not torch.cuda.is_available():
+        raise PotentialError(
+            f"device '{device}' is not there",
+            "torch finds no GPU with CUDA here",
+            "use --device cpu, or install a torch with CUDA and its driver",
+        )
+    if asked.type == "cuda" and (asked.index or 0) >= torch.cuda.device_count():
+        raise PotentialError(
+            f"device '{device}' is not there",
+            f"this machine has {torch.cuda.device_count()} GPU(s), counted from 0",
+        )
+    return device
+
+
+def _wrap(potential: Any) -> Potential:
+    if isinstance(potential, Potential):
+        return potential
+    if hasattr(potential, "implemented_properties") and hasattr(potential, "get_forces"):
+        from mlphonon.potentials.calculator import AsePotential
+
+        return AsePotential(potential)
+    raise PotentialError(
+        f"a {type(potential).__name__} is no potential",
+        fix="give a name of the catalogue, a path, an ASE calculator or a Potential",
+    )
+
+
+def _is_path(potential: str | os.PathLike[str]) -> bool:
+    """Tell a path from a name; a bare word that is a name of the catalogue is a name."""
+    if not isinstance(potential, str):
+        return True
+    if potential.endswith(FILE_SUFFIXES) or "/" in potential or os.sep in potential:
+        return True
+    return potential.strip().lower() not in known_names() and Path(potential).exists()
+
+
+def _read_entry(entry: CatalogueEntry, options: _Options) -> _Weights:
+    path = locate(entry) or pull(entry, trust=options.trust)
+    if entry.ships_inside:
+        digest = sha256_of(path)
+        accept(entry, digest)
+        return _Weights(_read_folder(path, options), entry.name, digest)
+    data = _read_bytes(path)
+    digest = hashlib.sha256(data).hexdigest()
+    accept(entry, digest, trust=options.trust)
+    return _Weights(_unpickle(data, path), entry.name, digest)
+
+
+def _read_path(path: Path, options: _Options) -> _Weights:
+    folder = path.parent if path.name in FOLDER_FILES else path
+    if folder.is_dir():
+        return _Weights(_read_folder(folder, options), folder.resolve().name, sha256_of(folder))
+    if not path.is_file():
+        raise PotentialError(
+            f"there is no file {path}",
+            fix="give the path of a model, or a name from 'mlphonon potentials list'",
+        )
+    data = _read_bytes(path)
+    digest = hashlib.sha256(data).hexdigest()
+    if not (options.trust or vouched(path, digest)):
+        raise untrusted_error(str(path), "where it came from")
+    return _Weights(_unpickle(data, path), path.name, digest)
+
+
+def _read_folder(folder: Path, options: _Options) -> torch.nn.Module:
+    from mlphonon.potentials.architecture import load_weights
+
+    if missing := [name for name in FOLDER_FILES if not (folder / name).is_file()]:
+        raise PotentialError(
+            f"folder {folder} holds no potential",
+            f"{' and '.join(missing)} not found in it",
+            f"give a folder with {' and '.join(FOLDER_FILES)}",
+        )
+    return load_weights(folder, options.dtype)
+
+
+def _read_bytes(path: Path) -> bytes:
+    """Read a whole file, so that what is checked is what is loaded."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PotentialError(f"cannot read {path}", error.strerror or str(error)) from error
+
+
+def _unpickle(data: bytes, path: Path) -> torch.nn.Module:
+    """Load a pickled MACE; by now somebody vouches for the code it runs."""
+    import mace.modules  # noqa: F401  before e3nn: see mlphonon.potentials.architecture
+    import torch
+
+    try:
+        model = torch.load(io.BytesIO(data), map_location="cpu", weights_only=False)
+    except Exception as error:  # what a pickle runs may raise anything
+        lines = str(error).splitlines() or [""]
+        raise PotentialError(
+            f"cannot load {path}",
+            f"{type(error).__name__}: {lines[0][:200]}",
+            "bring the file again: it is truncated, damaged or no torch model; or it was pickled"
+            f" under another e3nn or mace than {_versions()} here",
+        ) from error
+    if (
+        not isinstance(model, torch.nn.Module)
+        or isinstance(model, torch.jit.ScriptModule)
+        or not all(hasattr(model, name) for name in MODEL_ATTRIBUTES)
+    ):
+        raise PotentialError(
+            f"{path} is no MACE model",
+            f"it holds a {type(model).__name__}",
+            "give the .model file that mace_run_train writes, not a checkpoint or an export",
+        )
+    return model
+
+
+def _versions() -> str:
+    from importlib.metadata import version
+
+    return f"e3nn {version('e3nn')} and mace-torch {version('mace-torch')}"
+
+
+def _build(weights: _Weights, options: _Options, head: str | None) -> Potential:
+    from mlphonon.potentials.mace import MacePotential
+
+    return MacePotential(
+        weights.model,
+        name=weights.name,
+        device=options.device,
+        dtype=options.dtype,
+        sha256=weights.sha256,
+        head=head,
+    )

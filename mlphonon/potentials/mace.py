@@ -1,0 +1,210 @@
+"""MACE in this process: real batches through its own graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlphonon.errors import PotentialError
+from mlphonon.potentials.potential import (
+    Evaluation,
+    PotentialInfo,
+    ProgressCallback,
+    check_elements,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+    from mace.data import AtomicData
+
+CPU_EDGES_PER_BATCH = 12_000
+"""On two cores larger batches gained nothing: the work is then bound by the caches."""
+
+GPU_EDGES_PER_BATCH = 400_000
+"""A first guess for a GPU; a batch that does not fit is halved and tried again."""
+
+
+class MacePotential:
+    """A MACE model as a potential.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        A MACE energy model (``ScaleShiftMACE`` or ``MACE``).
+    name : str
+        How it is called in results.
+    device : {"cpu", "cuda", ...}
+        A torch device.
+    dtype : {"float64", "float32"}
+        Precision of the weights and of all arithmetic. Differences of forces need float64.
+    sha256 : str, optional
+        Digest of the weights, for provenance.
+    head : str, optional
+        Head of a multi-head model; needed where it has several.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        *,
+        name: str,
+        device: str = "cpu",
+        dtype: str = "float64",
+        sha256: str | None = None,
+        head: str | None = None,
+    ) -> None:
+        import torch
+
+        if dtype not in ("float32", "float64"):
+            raise PotentialError(f"dtype '{dtype}' is unknown", fix="use float32 or float64")
+        self._model = model.to(device=device, dtype=getattr(torch, dtype)).eval()
+        for parameter in self._model.parameters():
+            parameter.requires_grad_(False)
+        self._heads = tuple(getattr(model, "heads", None) or ("Default",))
+        self._head = self._choose_head(name, head)
+        cutoff = float(model.r_max)
+        self._numbers = tuple(int(z) for z in model.atomic_numbers)
+        self._edges_per_batch = (
+            CPU_EDGES_PER_BATCH if torch.device(device).type == "cpu" else GPU_EDGES_PER_BATCH
+        )
+        self._info = PotentialInfo(
+            name=name,
+            backend="mace",
+            dtype=dtype,
+            device=str(device),
+            elements=frozenset(self._numbers),
+            cutoff=cutoff,
+            receptive_field=cutoff * int(model.num_interactions),
+            batched=True,
+            differentiable=True,
+            sha256=sha256,
+        )
+
+    def _choose_head(self, name: str, head: str | None) -> str:
+        if head is not None:
+            if head not in self._heads:
+                raise PotentialError(
+                    f"potential '{name}' has no head '{head}'",
+                    f"its heads are {', '.join(self._heads)}",
+                )
+            return head
+        if len(self._heads) == 1:
+            return self._heads[0]
+        defaults = [known for known in self._heads if known.lower() == "default"]
+        if not defaults:
+            raise PotentialError(
+                f"potential '{name}' has several heads",
+                "each was trained on other data and gives other phonons",
+                f"name one with --head: {', '.join(self._heads)}",
+            )
+        return defaults[0]
+
+    @property
+    def info(self) -> PotentialInfo:
+        """What the engine must know of this potential."""
+        return self._info
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The torch module, for those who differentiate it themselves."""
+        return self._model
+
+    def evaluate(
+        self, structures: Sequence[Atoms], progress: ProgressCallback | None = None
+    ) -> list[Evaluation]:
+        """Evaluate structures in batches of graphs (see `Potential.evaluate`)."""
+        check_elements(self._info, structures)
+        results: list[Evaluation] = []
+        for batch in self._batches(structures):
+            results.extend(self._evaluate_batch(batch))
+            if progress is not None:
+                progress(len(batch))
+        return results
+
+    def calculator(self) -> Calculator:
+        """Return mace's own ASE calculator around the same model."""
+        from mace.calculators import MACECalculator
+
+        return MACECalculator(
+            models=[self._model],
+            device=self._info.device,
+            default_dtype=self._info.dtype,
+            head=self._head,
+        )
+
+    def _batches(self, structures: Sequence[Atoms]) -> Iterator[list[AtomicData]]:
+        """Fill batches in order, each with at most so many edges as the device takes well."""
+        batch: list[AtomicData] = []
+        edges = 0
+        for atoms in structures:
+            graph = self._graph(atoms)
+            size = int(graph.edge_index.shape[1])
+            if batch and edges + size > self._edges_per_batch:
+                yield batch
+                batch, edges = [], 0
+            batch.append(graph)
+            edges += size
+        if batch:
+            yield batch
+
+    def _graph(self, atoms: Atoms) -> AtomicData:
+        """Build the neighbour graph of one structure."""
+        from mace.data import AtomicData, Configuration
+        from mace.tools import AtomicNumberTable
+        from mace.tools.torch_tools import default_dtype
+
+        configuration = Configuration(
+            atomic_numbers=atoms.numbers,
+            positions=atoms.positions,
+            properties={},
+            property_weights={},
+            cell=atoms.cell.array,
+            pbc=tuple(bool(p) for p in atoms.pbc),
+            head=self._head,
+        )
+        with default_dtype(self._info.dtype):
+            return AtomicData.from_config(
+                configuration,
+                z_table=AtomicNumberTable(list(self._numbers)),
+                cutoff=float(self._info.cutoff or 0.0),
+                heads=list(self._heads),
+            )
+
+    def _evaluate_batch(self, graphs: list[AtomicData]) -> list[Evaluation]:
+        """Run the model on one batch; halve it and try again if the device's memory is full."""
+        import torch
+
+        try:
+            return self._run(graphs)
+        except torch.cuda.OutOfMemoryError as error:
+            if len(graphs) == 1:
+                raise PotentialError(
+                    f"{graphs[0].num_nodes} atoms do not fit into the memory of"
+                    f" {self._info.device}",
+                    fix="use a smaller supercell, --dtype float32 or --device cpu",
+                ) from error
+        torch.cuda.empty_cache()
+        self._edges_per_batch = max(1, self._edges_per_batch // 2)
+        half = len(graphs) // 2
+        return self._evaluate_batch(graphs[:half]) + self._evaluate_batch(graphs[half:])
+
+    def _run(self, graphs: list[AtomicData]) -> list[Evaluation]:
+        """Run the model on one batch."""
+        from mace.tools.torch_geometric.batch import Batch
+
+        batch = Batch.from_data_list(graphs).to(self._info.device)
+        out: dict[str, Any] = self._model(
+            batch.to_dict(), training=False, compute_force=True, compute_stress=True
+        )
+        energies = out["energy"].detach().cpu().numpy().astype(float)
+        forces = out["forces"].detach().cpu().numpy().astype(float)
+        stresses = out["stress"].detach().cpu().numpy().astype(float)
+        ends = batch.ptr.cpu().numpy()
+        return [
+            Evaluation(float(energies[i]), forces[ends[i] : ends[i + 1]], np.array(stresses[i]))
+            for i in range(len(graphs))
+        ]

@@ -1,0 +1,148 @@
+"""The one protocol that every potential meets, and what an evaluation returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from mlphonon.errors import PotentialError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+ProgressCallback = Callable[[int], None]
+"""Called with the number of structures that were just evaluated."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a potential says about one structure.
+
+    Attributes
+    ----------
+    energy : float
+        Potential energy of the cell, eV.
+    forces : ndarray, shape (n_atoms, 3)
+        Forces, eV/A.
+    stress : ndarray, shape (3, 3)
+        Stress tensor, eV/A^3, positive under tension (ASE's sign).
+    """
+
+    energy: float
+    forces: np.ndarray
+    stress: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.forces.ndim != 2 or self.forces.shape[1] != 3:
+            raise ValueError(f"forces must have shape (n_atoms, 3), not {self.forces.shape}")
+        if self.stress.shape != (3, 3):
+            raise ValueError(f"stress must have shape (3, 3), not {self.stress.shape}")
+        if not (np.isfinite(self.energy) and np.isfinite(self.forces).all()):
+            raise PotentialError(
+                "the potential returned an energy or a force that is not a number",
+                fix="look at the structure for atoms that are too close",
+            )
+
+
+@dataclass(frozen=True)
+class PotentialInfo:
+    """What the engine must know of a potential.
+
+    Attributes
+    ----------
+    name : str
+        Name in the catalogue, file name, or class of the calculator.
+    backend : str
+        ``"mace"`` or ``"ase"``.
+    dtype : str
+        Precision of positions and forces: ``"float32"``, ``"float64"`` or ``"unknown"``.
+    device : str
+        ``"cpu"``, ``"cuda"`` or ``"unknown"``.
+    elements : frozenset of int, optional
+        Atomic numbers it knows; None if it does not say.
+    cutoff : float, optional
+        Radius of one neighbourhood, A.
+    receptive_field : float, optional
+        Distance beyond which an atom cannot feel another, A.
+    batched : bool
+        Whether several structures are evaluated at once.
+    differentiable : bool
+        Whether forces can be differentiated again in this process.
+    sha256 : str, optional
+        Digest of the weights.
+    """
+
+    name: str
+    backend: str
+    dtype: str
+    device: str
+    elements: frozenset[int] | None = None
+    cutoff: float | None = None
+    receptive_field: float | None = None
+    batched: bool = False
+    differentiable: bool = False
+    sha256: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain types for provenance records (without the list of elements)."""
+        record = asdict(self)
+        record["n_elements"] = None if self.elements is None else len(self.elements)
+        del record["elements"]
+        return record
+
+
+@runtime_checkable
+class Potential(Protocol):
+    """Positions, cell and species in; energy, forces and stress out.
+
+    An implementation must leave its inputs unchanged, return results in the order of the
+    inputs, and give the same numbers for a structure alone and in a batch.
+    """
+
+    @property
+    def info(self) -> PotentialInfo:
+        """What the engine must know of this potential."""
+        ...
+
+    def evaluate(
+        self, structures: Sequence[Atoms], progress: ProgressCallback | None = None
+    ) -> list[Evaluation]:
+        """Evaluate energy, forces and stress of periodic structures.
+
+        Parameters
+        ----------
+        structures : sequence of Atoms
+            Periodic in three directions; sizes and species may differ.
+        progress : callable, optional
+            Called with the number of structures that were just done.
+
+        Raises
+        ------
+        PotentialError
+            If an element is unknown or a result is not finite.
+        """
+        ...
+
+    def calculator(self) -> Calculator:
+        """Return an ASE calculator that gives the same numbers."""
+        ...
+
+
+def check_elements(info: PotentialInfo, structures: Sequence[Atoms]) -> None:
+    """Raise `PotentialError` if a structure holds an element the potential does not know."""
+    if info.elements is None:
+        return
+    from ase.data import chemical_symbols
+
+    present = {int(z) for atoms in structures for z in atoms.numbers}
+    if unknown := sorted(present - info.elements):
+        symbols = ", ".join(chemical_symbols[z] for z in unknown)
+        raise PotentialError(
+            f"potential '{info.name}' does not know {symbols}",
+            f"it was trained on {len(info.elements)} elements",
+            "choose another with --potential (see 'mlphonon potentials list')",
+        )

@@ -1,0 +1,177 @@
+"""The settings of a phonon calculation: each default, and the reason for it, stands here once."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from mlphonon.errors import SettingsError
+
+SupercellChoice = Literal["auto"] | tuple[int, ...]
+
+
+class PhononSettings(BaseModel):
+    """Everything that decides what a phonon calculation gives, apart from crystal and potential.
+
+    Lengths in A, energies in eV, frequencies in THz, temperatures in K.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    symprec: float = Field(default=1e-5, gt=0, le=0.1)
+    """Tolerance of the symmetry search, A. Tight, as phonopy's: a loose one would impose a
+    symmetry that the potential's minimum does not have."""
+
+    relax: bool = True
+    """Relax cell and positions first; phonons are defined at a minimum of the potential used."""
+
+    fmax: float = Field(default=1e-4, gt=0)
+    """Largest force left, eV/A, and largest stress times volume per atom, eV. At 1e-2 the
+    acoustic branches and soft modes still move visibly; at 1e-4 they do not."""
+
+    relax_steps: int = Field(default=500, ge=1)
+    """Most optimiser steps before the relaxation is called unconverged."""
+
+    allow_unconverged: bool = False
+    """Go on from an unconverged relaxation; the result then says so."""
+
+    supercell: SupercellChoice = "auto"
+    """"auto", or an integer matrix: 3 numbers (diagonal) or 9 (row by row, phonopy's
+    convention), in terms of the cell as it was given."""
+
+    min_length: float = Field(default=15.0, gt=0)
+    """Least perpendicular height of the automatic supercell, A. Force constants reach about
+    half of it; universal potentials feel no further than 10 to 12 A through two layers."""
+
+    max_atoms: int = Field(default=1200, ge=1)
+    """Most atoms in the supercell; a larger one is refused before any work is done."""
+
+    displacement: float = Field(default=0.01, gt=0, le=0.2)
+    """Length of the finite displacements, A: the field's protocol."""
+
+    mesh: float = Field(default=100.0, gt=0)
+    """Length that sets the Gamma-centred q mesh, A: about length / a points along an axis."""
+
+    projected_mesh: float = Field(default=50.0, gt=0)
+    """The same for the projected density of states, which needs eigenvectors on the whole
+    mesh, without symmetry: half the length costs an eighth."""
+
+    band_points: int = Field(default=101, ge=2)
+    """q-points on the longest piece of the band path; shorter pieces get their share."""
+
+    temperatures: tuple[float, float, float] = (0.0, 1000.0, 10.0)
+    """First and last temperature and the step between, K."""
+
+    imaginary_threshold: float = Field(default=0.05, ge=0)
+    """A mode below minus this, THz, counts as imaginary; above it is numerical noise of the
+    acoustic modes near Gamma."""
+
+    imaginary_share: float = Field(default=0.10, gt=0, lt=1)
+    """A crystal with more than this share of its modes imaginary is unstable by the share rule."""
+
+    nac_method: Literal["gonze", "wang"] = "gonze"
+    """How the non-analytical term is interpolated when Born charges are given."""
+
+    @field_validator("supercell", mode="before")
+    @classmethod
+    def _parse_supercell(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            text = value.strip()
+            if text == "auto":
+                return "auto"
+            try:
+                value = [int(part) for part in text.replace(",", " ").split()]
+            except ValueError as error:
+                raise ValueError("must be 'auto', 3 or 9 whole numbers") from error
+        matrix = np.asarray(value)
+        if matrix.size not in (3, 9):
+            raise ValueError("must be 'auto', 3 or 9 whole numbers")
+        if not np.array_equal(matrix, np.round(np.asarray(matrix, dtype=float))):
+            raise ValueError("must be whole numbers")
+        flat = tuple(int(x) for x in matrix.ravel())
+        if round(float(np.linalg.det(_as_matrix(flat)))) == 0:
+            raise ValueError("must have a determinant other than zero")
+        return flat
+
+    @field_validator("temperatures", mode="before")
+    @classmethod
+    def _parse_temperatures(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                value = tuple(float(part) for part in value.split(":"))
+            except ValueError as error:
+                raise ValueError("must be first:last:step, such as 0:1000:10") from error
+        return tuple(value)
+
+    @field_validator("temperatures")
+    @classmethod
+    def _check_temperatures(
+        cls, value: tuple[float, float, float]
+    ) -> tuple[float, float, float]:
+        first, last, step = value
+        if not (0 <= first <= last and step > 0 and np.isfinite(value).all()):
+            raise ValueError("must be first:last:step with 0 <= first <= last and step > 0")
+        if (last - first) / step > 100_000:
+            raise ValueError("must not name more than 100000 temperatures")
+        return value
+
+    def supercell_matrix(self) -> np.ndarray | None:
+        """Return the supercell matrix, shape (3, 3), or None when it is to be chosen."""
+        return None if self.supercell == "auto" else _as_matrix(tuple(self.supercell))
+
+    def temperature_grid(self) -> np.ndarray:
+        """Return the temperatures, K, the last included if a step falls on it."""
+        first, last, step = self.temperatures
+        return first + step * np.arange(int(np.floor((last - first) / step + 1e-9)) + 1)
+
+    def digest(self) -> str:
+        """SHA-256 of the settings: equal digests mean equal protocols."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def _as_matrix(flat: tuple[Any, ...]) -> np.ndarray:
+    numbers = np.array(flat, dtype=int)
+    return np.diag(numbers) if numbers.size == 3 else numbers.reshape(3, 3)
+
+
+def make_settings(base: PhononSettings | None = None, **changes: Any) -> PhononSettings:
+    """Return `base` (or the defaults) with `changes`, validated.
+
+    Raises
+    ------
+    SettingsError
+        If a name is unknown or a value cannot be used; one line that names it.
+    """
+    values = {} if base is None else base.model_dump()
+    try:
+        return PhononSettings.model_validate(values | changes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"][:1])
+        if first["type"] == "extra_forbidden":
+            raise SettingsError(
+                f"unknown setting '{name}'",
+                fix=f"the settings are {', '.join(PhononSettings.model_fields)}",
+            ) from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(
+            f"setting '{name}' cannot be {first['input']!r}", message, "give another value"
+        ) from error
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read a YAML file of settings (a mapping of names of `PhononSettings` to values)."""
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"cannot read settings from {path}", str(error)) from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path} holds no settings", fix="write lines such as 'min_length: 20'")
+    return values

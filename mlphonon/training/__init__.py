@@ -1,0 +1,1 @@
+"""Training a MACE on labelled structures: data, loss, loop, validation."""

@@ -1,0 +1,93 @@
+"""A training recipe: everything that decides what a training run gives, in one frozen object."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mlphonon.errors import TrainingError
+
+
+class Frozen(BaseModel):
+    """A settings block that cannot be changed and refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ShapeSettings(Frozen):
+    """What of the architecture is chosen; the rest (elements, references) comes from the data."""
+
+    r_max: float = Field(default=5.0, gt=0)
+    num_bessel: int = 8
+    num_polynomial_cutoff: int = 5
+    max_ell: int = 2
+    hidden_irreps: str = "64x0e"
+    correlation: int = 3
+    num_interactions: int = 2
+    radial_mlp: tuple[int, ...] = (32, 32)
+    readout_irreps: str = "16x0e"
+    first_interaction: str = "RealAgnosticInteractionBlock"
+    interaction: str = "RealAgnosticResidualInteractionBlock"
+    distance_transform: str = "None"
+    pair_repulsion: bool = False
+
+
+class LossSettings(Frozen):
+    """Weights of the mean norms of the errors (see `mlphonon.training.loss`)."""
+
+    energy: float = 1.0
+    forces: float = 50.0
+    stress: float = 50.0
+    kinds: dict[str, float] = Field(default_factory=dict)
+
+
+class Recipe(Frozen):
+    """A training run. The same recipe and data give the same weights on the same machine.
+
+    The learning rate rises over `warmup_steps`, stays, and falls linearly to zero over
+    the last `decay_fraction` of `epochs`; so a run that has not begun to fall may be
+    given another `epochs` and resumed.
+    """
+
+    shape: ShapeSettings = ShapeSettings()
+    loss: LossSettings = LossSettings()
+    seed: int = 1
+    validation_fraction: float = Field(default=0.05, gt=0, lt=0.5)
+    edges_per_batch: int = Field(default=3000, ge=100)
+    processes: int = Field(default=2, ge=1)
+    epochs: float = Field(default=20, gt=0)
+    learning_rate: float = 0.01
+    warmup_steps: int = 200
+    decay_fraction: float = Field(default=0.35, gt=0, le=1)
+    weight_decay: float = 1e-6
+    gradient_clip: float = 10.0
+    ema_decay: float = Field(default=0.999, ge=0, lt=1)
+    checkpoint_minutes: float = 4.0
+
+    @classmethod
+    def read(cls, path: Path) -> Recipe:
+        """Read a recipe from a YAML file.
+
+        Raises
+        ------
+        TrainingError
+            If the file cannot be read or holds an unknown or wrong setting.
+        """
+        try:
+            return cls.model_validate(yaml.safe_load(path.read_text()) or {})
+        except (OSError, yaml.YAMLError) as error:
+            raise TrainingError(f"cannot read the recipe {path}", str(error)) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise TrainingError(
+                f"the recipe {path} is wrong at '{where}'", first["msg"], "correct that line"
+            ) from error
+
+    def digest(self) -> str:
+        """SHA-256 of all that must stay the same when a run is resumed."""
+        free = {"epochs", "decay_fraction", "checkpoint_minutes"}
+        return hashlib.sha256(self.model_dump_json(exclude=free).encode()).hexdigest()

@@ -1,0 +1,230 @@
+"""From a crystal to its phonons: the steps in order, with provenance."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from mlphonon.crystal import Crystal, make_crystal
+from mlphonon.errors import MlphononError
+from mlphonon.settings import PhononSettings, make_settings
+
+if TYPE_CHECKING:
+    from mlphonon.force_constants import ForceConstants
+    from mlphonon.phonons import Phonons
+    from mlphonon.potentials.potential import Potential
+    from mlphonon.relaxation import Relaxation
+
+
+class Reporter(Protocol):
+    """Told what is being done; the command line shows it as progress bars."""
+
+    def say(self, text: str) -> None:
+        """Take note of a line, such as the size of the supercell before work begins."""
+        ...
+
+    def step(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+        """Enter a step of `total` pieces; the callable is told how many more are done."""
+        ...
+
+
+class Silent:
+    """A reporter that shows nothing."""
+
+    def say(self, text: str) -> None:
+        """Do nothing."""
+
+    def step(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+        """Return a counter that does nothing."""
+        return nullcontext(lambda _done: None)
+
+
+@dataclass
+class Stopwatch:
+    """Seconds spent in each step."""
+
+    seconds: dict[str, float]
+    last: float
+
+    @classmethod
+    def start(cls) -> Stopwatch:
+        """Begin to measure."""
+        return cls({}, time.perf_counter())
+
+    def lap(self, name: str) -> None:
+        """Book the time since the last lap under `name`."""
+        now = time.perf_counter()
+        self.seconds[name] = round(now - self.last, 4)
+        self.last = now
+
+
+def compute_phonons(
+    structure: Any,
+    potential: Any = "embedded",
+    settings: PhononSettings | None = None,
+    *,
+    device: str = "auto",
+    trust: bool = False,
+    born: Any = None,
+    reporter: Reporter | None = None,
+    **changes: Any,
+) -> Phonons:
+    """Compute the phonons of a crystal.
+
+    The crystal is standardised to its primitive cell, relaxed with the potential, expanded
+    to a supercell, displaced, and solved for its force constants.
+
+    Parameters
+    ----------
+    structure : Atoms, pymatgen Structure, Crystal or path
+        The crystal; a path is read with ASE and must hold one structure.
+    potential : str, path, ASE calculator or Potential
+        A name of the catalogue, a file or folder of weights, or an object.
+    settings : PhononSettings, optional
+        The protocol; defaults otherwise.
+    device : {"auto", "cpu", "cuda"}
+        Where a potential that is loaded by name or file runs.
+    trust : bool
+        Allow a pickled model file that nothing vouches for. It can run any code.
+    born : path or (charges, dielectric), optional
+        Born effective charges for the non-analytical term (see `mlphonon.born.read_born`).
+    reporter : Reporter, optional
+        Is told what is being done.
+    **changes
+        Settings that differ from `settings`, by name, e.g. ``min_length=20``.
+
+    Returns
+    -------
+    Phonons
+
+    Raises
+    ------
+    MlphononError
+        If the crystal, a setting or the potential cannot be used, or the relaxation does
+        not converge. The message says what to do.
+    """
+    from mlphonon.potentials.loading import load_potential
+
+    chosen = make_settings(settings, **changes)
+    reporter = reporter or Silent()
+    watch = Stopwatch.start()
+    crystal = _take_crystal(structure, chosen)
+    watch.lap("crystal")
+    with reporter.step("loading the potential", None):
+        engine = load_potential(potential, device=device, trust=trust)
+    watch.lap("potential")
+    return _compute(crystal, engine, chosen, born, reporter, watch)
+
+
+def _take_crystal(structure: Any, settings: PhononSettings) -> Crystal:
+    if isinstance(structure, str | Path):
+        from mlphonon.crystal import read_crystals
+
+        found = read_crystals(Path(structure), settings.symprec)
+        if len(found) != 1:
+            raise MlphononError(
+                f"{structure} holds {len(found)} structures",
+                fix="read them with mlphonon.crystal.read_crystals and compute one at a time",
+            )
+        return found[0]
+    return make_crystal(structure, settings.symprec)
+
+
+def _compute(
+    crystal: Crystal,
+    potential: Potential,
+    settings: PhononSettings,
+    born: Any,
+    reporter: Reporter,
+    watch: Stopwatch,
+) -> Phonons:
+    """Run the steps after everything has been loaded."""
+    from mlphonon.born import read_born
+    from mlphonon.force_constants.displacements import from_displacements, plan_displacements
+    from mlphonon.phonons import Phonons, one_blas_thread
+    from mlphonon.potentials.potential import check_elements
+    from mlphonon.relaxation import relax
+    from mlphonon.supercell import choose_supercell
+
+    check_elements(potential.info, [crystal.atoms])
+    # Read before the long work, so that a wrong file is found at once.
+    charges = None if born is None else read_born(_path_or_arrays(born), crystal, settings.symprec)
+    for note in crystal.notes:
+        reporter.say(f"{crystal.name}: {note}")
+    # Refuses an impossible supercell before the relaxation; the cell may change it slightly.
+    choose_supercell(crystal, crystal.atoms, settings)
+    with reporter.step(f"relaxing {crystal.name}", None) as count:
+        relaxation = relax(crystal, potential, settings, lambda _step, _left: count(1))
+    watch.lap("relaxation")
+    matrix = choose_supercell(crystal, relaxation.atoms, settings)
+    with one_blas_thread():
+        phonopy = plan_displacements(relaxation.atoms, matrix, settings)
+    n_displaced = len(phonopy.supercells_with_displacements or [])
+    reporter.say(
+        f"{crystal.name}: {crystal.spacegroup}, supercell of {len(phonopy.supercell)} atoms,"
+        f" {n_displaced} displacements of {settings.displacement:g} A"
+    )
+    watch.lap("displacements")
+    with reporter.step(f"forces of {crystal.name}", n_displaced + 1) as count:
+        constants = from_displacements(phonopy, potential, settings, count)
+    if charges is not None:
+        phonopy.nac_params = charges.nac_params(settings.nac_method)
+    watch.lap("forces")
+    record = _make_record(crystal, potential, settings, relaxation, constants, watch)
+    return Phonons(phonopy, record)
+
+
+def _path_or_arrays(born: Any) -> Any:
+    return Path(born) if isinstance(born, str | Path) else tuple(born)
+
+
+def _make_record(
+    crystal: Crystal,
+    potential: Potential,
+    settings: PhononSettings,
+    relaxation: Relaxation,
+    constants: ForceConstants,
+    watch: Stopwatch,
+) -> Any:
+    from mlphonon.provenance import Record, package_versions
+    from mlphonon.supercell import perpendicular_heights
+
+    phonopy = constants.phonopy
+    stress = relaxation.stress_max
+    h1, h2, h3 = (float(h) for h in perpendicular_heights(phonopy.supercell.cell))
+    return Record(
+        name=crystal.name,
+        formula=crystal.formula,
+        spacegroup=crystal.spacegroup,
+        n_atoms_primitive=len(crystal.atoms),
+        notes=crystal.notes,
+        structure_sha256=crystal.structure_hash(),
+        potential=potential.info.as_dict(),
+        settings=settings,
+        settings_sha256=settings.digest(),
+        relaxed=settings.relax,
+        relaxation_converged=relaxation.converged,
+        relaxation_steps=relaxation.steps,
+        residual_force_eV_per_A=relaxation.fmax,
+        residual_stress_GPa=stress if np.isfinite(stress) else None,
+        energy_eV_per_atom=relaxation.energy,
+        volume_change=relaxation.volume_change,
+        supercell_matrix=tuple(
+            (int(a), int(b), int(c)) for a, b, c in np.asarray(phonopy.supercell_matrix)
+        ),
+        n_atoms_supercell=len(phonopy.supercell),
+        supercell_heights_A=(h1, h2, h3),
+        method=constants.method,
+        displacement_A=constants.displacement,
+        n_displacements=constants.n_displacements,
+        raw_force_constants=constants.residuals,
+        born_charges=phonopy.nac_params is not None,
+        versions=package_versions(),
+        seconds=dict(watch.seconds),
+    )

@@ -59,9 +59,12 @@ class MacePotential:
     ) -> None:
         import torch
 
+        from mlphonon.potentials.fused import fuse_convolutions
+
         if dtype not in ("float32", "float64"):
             raise PotentialError(f"dtype '{dtype}' is unknown", fix="use float32 or float64")
-        self._model = model.to(device=device, dtype=getattr(torch, dtype)).eval()
+        plain = model.to(device=device, dtype=getattr(torch, dtype)).eval()
+        self._model = fuse_convolutions(plain)
         for parameter in self._model.parameters():
             parameter.requires_grad_(False)
         self._heads = tuple(getattr(model, "heads", None) or ("Default",))

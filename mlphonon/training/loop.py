@@ -16,6 +16,7 @@ import torch.distributed as dist
 
 from mlphonon.errors import TrainingError
 from mlphonon.potentials.architecture import MaceArchitecture, save_weights
+from mlphonon.potentials.fused import fuse_convolutions
 from mlphonon.training.dataset import (
     build_graphs,
     fit_atomic_energies,
@@ -91,7 +92,7 @@ class Trainer:
         self.work, self.folder, self.rank = work, folder, rank
         recipe = work.recipe
         torch.manual_seed(recipe.seed)
-        self.model = work.architecture.build("float32")
+        self.model = fuse_convolutions(work.architecture.build("float32"))
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(
             self.parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, amsgrad=True
@@ -111,7 +112,11 @@ class Trainer:
         rng = np.random.default_rng([recipe.seed, epoch])
         batches = make_batches(self.work.edges, recipe.edges_per_batch, rng)
         n = recipe.processes
-        return [batches[i : i + n] for i in range(0, len(batches) - n + 1, n)]
+        steps = [batches[i : i + n] for i in range(0, len(batches) - n + 1, n)]
+        if epoch == 0:
+            return steps
+        # How many batches a shuffle gives varies by a few; every epoch is given as many steps.
+        return (steps + steps)[: self.steps_per_epoch]
 
     def resume(self) -> None:
         """Take up the state of the last checkpoint, refusing one of another recipe or data set."""
@@ -180,7 +185,7 @@ class Trainer:
 
     def averaged_model(self) -> torch.nn.Module:
         """Return a copy of the model with the averaged weights."""
-        model = self.work.architecture.build("float32")
+        model = fuse_convolutions(self.work.architecture.build("float32"))
         model.load_state_dict(self.model.state_dict())
         with torch.no_grad():
             for target, value in zip(model.parameters(), self.average, strict=True):

@@ -1,0 +1,150 @@
+"""Spring models whose phonons are known: ASE calculators, and the formulas for their frequencies."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.geometry import get_distances
+from ase.neighborlist import neighbor_list
+from scipy import constants
+
+TO_THZ = np.sqrt(constants.e / constants.atomic_mass) / 1e-10 / (2 * np.pi) / 1e12
+"""Frequency of sqrt((eV/A^2) / amu), THz (phonopy's own constant is not used)."""
+
+
+class _Springs(Calculator):
+    """Springs between neighbours; a subclass says how much each is stretched."""
+
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
+
+    def __init__(self, cutoff: float) -> None:
+        super().__init__()
+        self.cutoff = cutoff
+
+    def pull(self, z_i: np.ndarray, z_j: np.ndarray, bonds: np.ndarray) -> tuple[Any, Any]:
+        """Energy of each bond (n,) and pull on its first atom (n, 3)."""
+        raise NotImplementedError
+
+    def calculate(
+        self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes
+    ) -> None:
+        super().calculate(atoms, properties, system_changes)
+        i, j, bonds = neighbor_list("ijD", atoms, self.cutoff)
+        energy, pull = self.pull(atoms.numbers[i], atoms.numbers[j], bonds)
+        forces = np.zeros((len(atoms), 3))
+        np.add.at(forces, i, pull)
+        # Every bond is met from both ends.
+        virial = 0.5 * bonds.T @ pull / atoms.get_volume()
+        self.results = {
+            "energy": 0.5 * float(energy.sum()),
+            "free_energy": 0.5 * float(energy.sum()),
+            "forces": forces,
+            "stress": (0.5 * (virial + virial.T)).ravel()[[0, 4, 8, 5, 2, 1]],
+        }
+
+
+class LatticeSprings(_Springs):
+    """Exactly harmonic: E = 1/2 sum (r - d)^T K (r - d) over bonds r with ideal vectors d.
+
+    ``K`` is `along` parallel to the bond and `across` perpendicular to it, eV/A^2. The ideal
+    vectors stand in space, so the crystal must be in its standard orientation.
+    """
+
+    def __init__(self, vectors: np.ndarray, along: float, across: float) -> None:
+        vectors = np.asarray(vectors, dtype=float)
+        super().__init__(1.3 * float(np.linalg.norm(vectors, axis=1).max()))
+        units = vectors / np.linalg.norm(vectors, axis=1)[:, None]
+        outer = units[:, :, None] * units[:, None, :]
+        self._vectors = vectors
+        self._stiffness = along * outer + across * (np.eye(3) - outer)
+
+    def pull(self, z_i: np.ndarray, z_j: np.ndarray, bonds: np.ndarray) -> tuple[Any, Any]:
+        off = np.linalg.norm(bonds[:, None, :] - self._vectors, axis=2)
+        nearest = off.argmin(axis=1)
+        stretch = bonds - self._vectors[nearest]
+        pull = np.einsum("nab,nb->na", self._stiffness[nearest], stretch)
+        near = off.min(axis=1) < 0.25 * np.linalg.norm(self._vectors[nearest], axis=1)
+        return 0.5 * (stretch * pull).sum(axis=1) * near, pull * near[:, None]
+
+
+class NetworkSprings(_Springs):
+    """Central springs between all near pairs of any crystal, at rest as the crystal stands.
+
+    E = 1/2 sum K(d) (r - d)^2, d the distance in the reference that comes nearest to r. It
+    knows distances and species only, so it is invariant under rotation, translation and
+    permutation, and every crystal is at its minimum: zero force and stress, no imaginary mode.
+    """
+
+    def __init__(self, reference: Atoms, reach: float, stiffness: float = 8.0) -> None:
+        i, j, d = neighbor_list("ijd", reference, reach + 0.5)
+        shells = np.unique(np.round(d[d > reach - 0.5], 6))
+        gap = int(np.argmax(np.diff(shells)))
+        super().__init__(float(shells[gap : gap + 2].mean()))
+        pairs = np.sort(np.stack([reference.numbers[i], reference.numbers[j]]), axis=0).T
+        self._rest: dict[tuple[int, int], np.ndarray] = {}
+        for a, b in np.unique(pairs, axis=0):
+            here = np.sort(d[(pairs == (a, b)).all(axis=1) & (d < self.cutoff)])
+            rest = here[np.diff(here, prepend=0.0) > 1e-5]
+            if len(rest) > 1 and np.diff(rest).min() < 0.04:
+                raise ValueError(f"shells of {a}-{b} lie too close: {rest}")
+            self._rest[int(a), int(b)] = rest
+        self._nearest, self._stiffness = float(d.min()), stiffness
+
+    def pull(self, z_i: np.ndarray, z_j: np.ndarray, bonds: np.ndarray) -> tuple[Any, Any]:
+        length = np.linalg.norm(bonds, axis=1)
+        rest = np.zeros_like(length)
+        for (a, b), shells in self._rest.items():
+            here = (np.minimum(z_i, z_j) == a) & (np.maximum(z_i, z_j) == b)
+            rest[here] = shells[np.abs(length[here, None] - shells).argmin(axis=1)]
+        stiffness = self._stiffness * (self._nearest / rest) ** 5
+        tension = stiffness * (length - rest)
+        return 0.5 * tension * (length - rest), (tension / length)[:, None] * bonds
+
+
+def simple_cubic(a: float, symbol: str = "Po") -> Atoms:
+    return Atoms(symbol, cell=a * np.eye(3), pbc=True)
+
+
+def cubic_axes(length: float) -> np.ndarray:
+    """The six vectors of `length` along the cubic axes."""
+    return length * np.concatenate([np.eye(3), -np.eye(3)])
+
+
+def fcc_neighbours(a: float) -> np.ndarray:
+    """The twelve nearest-neighbour vectors of an fcc lattice."""
+    signs = [v for v in itertools.product((-1, 0, 1), repeat=3) if np.abs(v).sum() == 2]
+    return 0.5 * a * np.array(signs)
+
+
+def simple_cubic_frequencies(
+    q: np.ndarray, a: float, along: float, across: float, mass: float
+) -> np.ndarray:
+    """Frequencies (THz), unsorted: polarisation x, y, z; q in 1/A with 2 pi, shape (n, 3).
+
+    m w_x^2 = 2 K (1 - cos q_x a) + 2 K' (2 - cos q_y a - cos q_z a), and so on.
+    """
+    wave = 1 - np.cos(np.atleast_2d(q) * a)
+    squared = 2 * (along - across) * wave + 2 * across * wave.sum(axis=1, keepdims=True)
+    return TO_THZ * np.sqrt(squared / mass)
+
+
+def rocksalt_frequencies(
+    q: np.ndarray, a: float, along: float, across: float, masses: tuple[float, float]
+) -> np.ndarray:
+    """Frequencies (THz), sorted, shape (n, 6); a is the conventional lattice constant.
+
+    For each polarisation the textbook's diatomic chain, w^2 = S/2 -+ sqrt(S^2/4 - P), with
+    S = A (1/m + 1/M), P = (A^2 - B^2) / (m M), A = 2 K + 4 K', B(q) = sum of 2 K cos(q a/2).
+    """
+    m, big_m = masses
+    cosines = np.cos(np.atleast_2d(q) * a / 2)
+    total = 2 * along + 4 * across
+    b = 2 * (along - across) * cosines + 2 * across * cosines.sum(axis=1, keepdims=True)
+    half = 0.5 * total * (1 / m + 1 / big_m)
+    root = np.sqrt(half**2 - (total**2 - b**2) / (m * big_m))
+    squared = np.concatenate([half - root, half + root], axis=1)
+    return TO_THZ * np.sqrt(np.sort(np.maximum(squared, 0), axis=1))

@@ -1,4 +1,4 @@
-"""Phonons of crystals from machine-learning potentials, with a statement of how far to believe them.
+"""Phonons of crystals from machine-learning potentials, and how far to believe them.
 
 >>> from ase.build import bulk
 >>> from mlphonon import compute_phonons

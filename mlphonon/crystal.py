@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import Atoms
 
+from mlphonon.canonical import canonical_setting
 from mlphonon.errors import CrystalError
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class Crystal:
     name : str
         What results are called.
     atoms : Atoms
-        Standardised primitive cell in spglib's orientation, without magnetic moments.
+        Standardised primitive cell on spglib's vectors, without magnetic moments; the same
+        for every way in which a crystal can be given (see `mlphonon.canonical`).
     spacegroup : str
         International symbol and number, e.g. ``"Fm-3m (225)"``.
     given : Atoms
@@ -79,7 +81,7 @@ def read_crystals(path: Path, symprec: float = 1e-5) -> list[Crystal]:
     import ase.io
 
     if not path.is_file():
-        raise CrystalError(f"there is no file {path}", fix="give a path to a CIF, POSCAR, extxyz...")
+        raise CrystalError(f"there is no file {path}", fix="give a CIF, POSCAR, extxyz...")
     try:
         images = ase.io.read(path, index=":")
     # A parser meets damaged text with any exception there is; the user sees one line.
@@ -127,13 +129,15 @@ def make_crystal(structure: Any, symprec: float = 1e-5, name: str | None = None)
         notes.append("the cell was left-handed; its vectors were turned round")
     symmetry = _dataset((cell, fractional, atoms.numbers), symprec)
     loose = _dataset((cell, fractional, atoms.numbers), max(LOOSE_SYMPREC, symprec))
-    if loose.number > symmetry.number:
+    # Numbers do not grow with symmetry: of P4/mmm (123), P4/mbm (127) is a subgroup.
+    if len(loose.rotations) > len(symmetry.rotations):
         notes.append(
             f"space group {symmetry.international} ({symmetry.number}); with symprec"
             f" {LOOSE_SYMPREC:g} it would be {loose.international} ({loose.number})"
         )
     primitive = _standard_primitive((cell, fractional, atoms.numbers), symprec)
-    standard = symmetry.std_lattice.T @ symmetry.transformation_matrix
+    primitive, turn = canonical_setting(primitive, point_group(primitive, symprec), symprec)
+    standard = turn @ symmetry.std_lattice.T @ symmetry.transformation_matrix
     return Crystal(
         name=name or str(atoms.symbols.get_chemical_formula("metal", empirical=True)),
         atoms=primitive,
@@ -143,15 +147,18 @@ def make_crystal(structure: Any, symprec: float = 1e-5, name: str | None = None)
             np.sign(np.linalg.det(atoms.cell.array)) * standard.T @ np.linalg.inv(primitive.cell)
         ).astype(int),
         to_standard=standard @ np.linalg.inv(cell.T),
-        origin_shift=symmetry.std_lattice.T @ symmetry.origin_shift,
+        origin_shift=turn @ symmetry.std_lattice.T @ symmetry.origin_shift,
         notes=tuple(notes),
     )
 
 
-def spacegroup_number(atoms: Atoms, symprec: float) -> int:
-    """Return the number of the space group of `atoms` (magnetic moments not considered)."""
+def symmetry_count(atoms: Atoms, symprec: float) -> int:
+    """Return the number of symmetry operations of the cell, its centrings included.
+
+    Of one cell, a structure with a supergroup has more. Magnetic moments are not considered.
+    """
     cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
-    return int(_dataset(cell, symprec).number)
+    return len(_dataset(cell, symprec).rotations)
 
 
 def point_group(atoms: Atoms, symprec: float) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,29 +112,7 @@ class Phonons:
 
     @cached_property
     def _bands(self) -> BandStructure:
-        from phonopy.phonon.band_structure import get_band_qpoints_and_path_connections
-
-        path = self.band_path
-        points, connections = get_band_qpoints_and_path_connections(
-            path.corners(),
-            npoints=self._record.settings.band_points,
-            rec_lattice=np.linalg.inv(self.atoms.cell.array),
-        )
-        with one_blas_thread():
-            found = self._phonopy.run_band_structure(
-                points, path_connections=connections, labels=path.labels()
-            )
-        ends = [
-            (first[0], second[0])
-            for chain in path.chains
-            for first, second in zip(chain[:-1], chain[1:], strict=True)
-        ]
-        return BandStructure(
-            segments=_frozen(found.qpoints),
-            distances=_frozen(found.distances),
-            frequencies=_frozen(found.frequencies),
-            labels=tuple(ends),
-        )
+        return compute_bands(self._phonopy, self.band_path, self._record.settings.band_points)
 
     def dos(self, projected: bool = False) -> DensityOfStates:
         """Return the density of states by the linear tetrahedron method.
@@ -153,10 +132,8 @@ class Phonons:
             found = self._phonopy.run_total_dos(
                 freq_min=low, freq_max=high, freq_pitch=pitch, use_tetrahedron_method=True
             )
-        return DensityOfStates(
-            *_frozen((found.frequency_points, found.dos)),
-            symbols=tuple(self.atoms.get_chemical_symbols()),
-        )
+        points, total = _frozen((found.frequency_points, found.dos))
+        return DensityOfStates(points, total, tuple(self.atoms.get_chemical_symbols()))
 
     @cached_property
     def _projected_dos(self) -> DensityOfStates:
@@ -303,6 +280,36 @@ class Phonons:
         from mlphonon.bundle import load
 
         return load(Path(folder))
+
+
+def compute_bands(phonopy: Phonopy, path: BandPath, points: int) -> BandStructure:
+    """Frequencies along a path.
+
+    Parameters
+    ----------
+    phonopy : Phonopy
+        Holds force constants.
+    path : BandPath
+        In reciprocal vectors of phonopy's primitive cell.
+    points : int
+        q-points on the longest piece; shorter pieces get their share.
+    """
+    from phonopy.phonon.band_structure import get_band_qpoints_and_path_connections
+
+    qpoints, connections = get_band_qpoints_and_path_connections(
+        path.corners(), npoints=points, rec_lattice=np.linalg.inv(phonopy.primitive.cell)
+    )
+    with one_blas_thread():
+        found = phonopy.run_band_structure(
+            qpoints, path_connections=connections, labels=path.labels()
+        )
+    ends = [(first[0], second[0]) for chain in path.chains for first, second in pairwise(chain)]
+    return BandStructure(
+        segments=_frozen(found.qpoints),
+        distances=_frozen(found.distances),
+        frequencies=_frozen(found.frequencies),
+        labels=tuple(ends),
+    )
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import Atoms, units
 
-from mlphonon.crystal import Crystal, spacegroup_number
+from mlphonon.crystal import Crystal, symmetry_count
 from mlphonon.errors import RelaxationError
 from mlphonon.settings import PhononSettings
 
@@ -91,12 +91,13 @@ def relax(
             f" the limit is {settings.fmax:g} eV/A",
             "raise relax_steps, or go on regardless with allow_unconverged or --no-relax",
         )
-    before = spacegroup_number(start, settings.symprec)
-    after = spacegroup_number(current, settings.symprec)
+    before = symmetry_count(start, settings.symprec)
+    after = symmetry_count(current, settings.symprec)
     if after < before:
         raise RelaxationError(
-            f"the relaxation of {crystal.name} lowered its space group from {before} to {after}",
-            fix="raise symprec a little, or use --no-relax",
+            f"the relaxation of {crystal.name} lowered its symmetry",
+            f"{before} operations of {crystal.spacegroup} before, {after} after",
+            "raise symprec a little, or use --no-relax",
         )
     return result
 

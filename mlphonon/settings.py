@@ -110,9 +110,7 @@ class PhononSettings(BaseModel):
 
     @field_validator("temperatures")
     @classmethod
-    def _check_temperatures(
-        cls, value: tuple[float, float, float]
-    ) -> tuple[float, float, float]:
+    def _check_temperatures(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
         first, last, step = value
         if not (0 <= first <= last and step > 0 and np.isfinite(value).all()):
             raise ValueError("must be first:last:step with 0 <= first <= last and step > 0")

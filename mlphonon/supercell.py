@@ -11,6 +11,8 @@ from mlphonon.crystal import Crystal, point_group
 from mlphonon.errors import SettingsError
 from mlphonon.settings import PhononSettings
 
+_TIE_BREAKING_STRAIN = 1e-6 * np.array([[0.0, 0.3, 0.7], [0.2, 0.5, 0.1], [0.9, 0.4, 1.3]])
+
 
 def perpendicular_heights(lattice: np.ndarray) -> np.ndarray:
     """Distances between opposite faces of a cell.
@@ -54,16 +56,14 @@ def choose_supercell(crystal: Crystal, atoms: Atoms, settings: PhononSettings) -
     chosen = settings.supercell_matrix()
     if chosen is not None:
         rows = chosen.T @ crystal.given_matrix
-        if np.linalg.det(rows) < 0:
-            rows = -rows
-        count = round(float(np.linalg.det(rows))) * len(atoms)
+        count = round(abs(float(np.linalg.det(rows)))) * len(atoms)
         if count > settings.max_atoms:
             raise SettingsError(
                 f"supercell {settings.supercell} holds {count} atoms",
                 f"the ceiling is max_atoms = {settings.max_atoms}",
                 "give a smaller one or raise max_atoms",
             )
-        return np.asarray(rows.T)
+        return _reduce(_hermite_form(rows), atoms.cell.array).T
     rotations = point_group(atoms, settings.symprec)
     most = settings.max_atoms // len(atoms)
     rows_found = smallest_superlattice(atoms.cell.array, rotations, settings.min_length, most)
@@ -202,10 +202,25 @@ def _short_vectors(lattice: np.ndarray, length: float) -> np.ndarray:
     return points[np.linalg.norm(points @ lattice, axis=1) < length - 1e-6]
 
 
+def _hermite_form(rows: np.ndarray) -> np.ndarray:
+    """Hermite normal form, which is the same for all bases `rows` of a superlattice."""
+    form = np.array(rows, dtype=int)
+    for k in range(3):
+        while (rest := np.flatnonzero(form[k:, k]) + k).size > 1:
+            least = rest[np.argmin(np.abs(form[rest, k]))]
+            form[[k, least]] = form[[least, k]]
+            form[k + 1 :] -= np.outer(form[k + 1 :, k] // form[k, k], form[k])
+        form[[k, rest[0]]] = form[[rest[0], k]]
+        form[k] *= np.sign(form[k, k])
+        form[:k] -= np.outer(form[:k, k] // form[k, k], form[k])
+    return form
+
+
 def _reduce(form: np.ndarray, lattice: np.ndarray) -> np.ndarray:
     """Minkowski-reduced, right-handed integer rows of the superlattice `form`."""
     from ase.geometry import minkowski_reduce
 
-    _, operation = minkowski_reduce(form @ lattice)
+    # Vectors of equal length are told apart by a strain, or rounding would choose among them.
+    _, operation = minkowski_reduce(form @ lattice @ (np.eye(3) + _TIE_BREAKING_STRAIN))
     rows = np.rint(operation).astype(int) @ form
     return -rows if np.linalg.det(rows @ lattice) < 0 else np.asarray(rows)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
-from ase.geometry import get_distances
 from ase.neighborlist import neighbor_list
 from scipy import constants
 
@@ -72,26 +71,24 @@ class LatticeSprings(_Springs):
 
 
 class NetworkSprings(_Springs):
-    """Central springs between all near pairs of any crystal, at rest as the crystal stands.
+    """Central springs between all near pairs of any crystal, at rest (nearly) as it stands.
 
-    E = 1/2 sum K(d) (r - d)^2, d the distance in the reference that comes nearest to r. It
-    knows distances and species only, so it is invariant under rotation, translation and
-    permutation, and every crystal is at its minimum: zero force and stress, no imaginary mode.
+    E = 1/2 sum K(d) (r - d)^2, d the shell of neighbours in the reference that comes nearest
+    to r. It knows distances and species only, so it is invariant under rotation, translation
+    and permutation. Shells less than 0.1 A apart are taken together.
     """
 
     def __init__(self, reference: Atoms, reach: float, stiffness: float = 8.0) -> None:
-        i, j, d = neighbor_list("ijd", reference, reach + 0.5)
-        shells = np.unique(np.round(d[d > reach - 0.5], 6))
-        gap = int(np.argmax(np.diff(shells)))
-        super().__init__(float(shells[gap : gap + 2].mean()))
+        super().__init__(reach)
+        i, j, d = neighbor_list("ijd", reference, reach)
         pairs = np.sort(np.stack([reference.numbers[i], reference.numbers[j]]), axis=0).T
         self._rest: dict[tuple[int, int], np.ndarray] = {}
         for a, b in np.unique(pairs, axis=0):
-            here = np.sort(d[(pairs == (a, b)).all(axis=1) & (d < self.cutoff)])
-            rest = here[np.diff(here, prepend=0.0) > 1e-5]
-            if len(rest) > 1 and np.diff(rest).min() < 0.04:
-                raise ValueError(f"shells of {a}-{b} lie too close: {rest}")
-            self._rest[int(a), int(b)] = rest
+            here = np.sort(d[(pairs == (a, b)).all(axis=1)])
+            shells = np.split(here, np.flatnonzero(np.diff(here) > 0.1) + 1)
+            if reach - here[-1] < 0.05:
+                raise ValueError(f"the reach cuts a shell of {a}-{b}: {here[-1]}")
+            self._rest[int(a), int(b)] = np.array([shell.mean() for shell in shells])
         self._nearest, self._stiffness = float(d.min()), stiffness
 
     def pull(self, z_i: np.ndarray, z_j: np.ndarray, bonds: np.ndarray) -> tuple[Any, Any]:

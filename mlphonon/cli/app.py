@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from mlphonon.cli import phonons, potentials, train
+from mlphonon.cli.chatter import libraries_hushed
 from mlphonon.errors import MlphononError
 
 app = typer.Typer(
@@ -40,16 +42,44 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; a user's mistake ends in one line and exit code 2."""
+    """Run the command line; what the user can mend ends in one line and exit code 2.
+
+    Interrupts (exit code 130) and readers that go away (1) are typer's to handle.
+    """
     try:
-        app()
+        with libraries_hushed():
+            app()
+    except SystemExit:
+        _flush()
+        raise
     except MlphononError as error:
-        print(f"mlphonon: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("mlphonon: interrupted", file=sys.stderr)
-        sys.exit(130)
+        _fail(str(error))
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        _fail(f"{error.strerror or error}{where}")
+
+
+def _flush() -> None:
+    """Write out what is left for stdout while a full disk can still be told in one line."""
+    try:
+        if sys.stdout is not None:  # as it is where the shell closed it
+            sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output went away (as `head` does); nothing is wrong.
-        sys.stderr.close()
-        sys.exit(1)
+        _drop_output()
+    except OSError as error:
+        _fail(f"cannot write to stdout; {error.strerror or error}")
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"mlphonon: {message}", file=sys.stderr)
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        _drop_output()
+    sys.exit(2)
+
+
+def _drop_output() -> None:
+    """Send stdout nowhere: Python would try once more when it ends, with a traceback."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

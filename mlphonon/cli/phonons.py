@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlphonon.cli.chatter import prints_dropped
+
 if TYPE_CHECKING:
     from mlphonon.crystal import Crystal
+    from mlphonon.errors import MlphononError
     from mlphonon.phonons import Phonons
     from mlphonon.settings import PhononSettings
 
@@ -110,18 +115,33 @@ class _Run:
         from mlphonon.errors import MlphononError
         from mlphonon.potentials.loading import load_potential
 
+        self._check_paths()
         crystals, failed = self._read(files)
         if crystals:
-            with self._reporter.step("loading the potential", None):
+            with self._reporter.step("loading the potential", None), prints_dropped():
                 engine = load_potential(potential, **options)
         for crystal in crystals:
             try:
                 self._one(crystal, engine)
             except MlphononError as error:
                 failed += 1
-                print(f"mlphonon: {crystal.name}: {error}", file=sys.stderr, flush=True)
+                _complain(crystal.name, error)
         if failed:
             raise typer.Exit(2)
+
+    def _check_paths(self) -> None:
+        """Find out before the work, not after it, that a file is missing or none can be written."""
+        from mlphonon.errors import CrystalError, ResultError
+
+        if self._born is not None and not self._born.is_file():
+            raise CrystalError(f"there is no file {self._born}", fix="give --born a BORN file")
+        nearest = next(path for path in (self._output, *self._output.parents) if path.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            raise ResultError(
+                f"cannot write the results to {self._output}",
+                f"{nearest} {'may not be written' if nearest.is_dir() else 'is not a folder'}",
+                "choose another folder with -o",
+            )
 
     def _read(self, files: list[Path]) -> tuple[list[Crystal], int]:
         """Read all crystals before any work; names that clash get a number."""
@@ -132,29 +152,29 @@ class _Run:
 
         crystals: list[Crystal] = []
         failed = 0
-        names: dict[str, int] = {}
+        taken: set[str] = set()
         for file in files:
             try:
                 found = read_crystals(file, self._settings.symprec)
             except MlphononError as error:
                 failed += 1
-                print(f"mlphonon: {error}", file=sys.stderr, flush=True)
+                _complain(str(file), error)
                 continue
             for crystal in found:
-                names[crystal.name] = names.get(crystal.name, 0) + 1
-                count = names[crystal.name]
-                name = crystal.name if count == 1 else f"{crystal.name}_{count}"
+                name = _free_name(crystal.name, taken)
+                taken.add(name)
                 crystals.append(replace(crystal, name=name))
         return crystals, failed
 
     def _one(self, crystal: Crystal, engine: Any) -> None:
         from mlphonon.workflow import compute_phonons
 
-        result = compute_phonons(
-            crystal, engine, self._settings, born=self._born, reporter=self._reporter
-        )
-        with self._reporter.step(f"writing {crystal.name}", None):
-            folder = result.save(self._output / crystal.name)
+        with prints_dropped():
+            result = compute_phonons(
+                crystal, engine, self._settings, born=self._born, reporter=self._reporter
+            )
+            with self._reporter.step(f"writing {crystal.name}", None):
+                folder = result.save(self._output / crystal.name)
         if self._as_json:
             print(json.dumps(result.summary()), flush=True)
         elif not self._quiet:
@@ -162,13 +182,26 @@ class _Run:
                 print(line, flush=True)
 
 
+def _complain(about: str, error: MlphononError) -> None:
+    """Say on stderr what is wrong, and with which crystal or file."""
+    text = str(error)
+    named = f" {about}" in f" {text}"
+    print(f"mlphonon: {text if named else f'{about}: {text}'}", file=sys.stderr, flush=True)
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """Return `name`, or with a number if it is taken (on some disks a and A are one name)."""
+    used = {other.casefold() for other in taken}
+    numbered = (name if i == 1 else f"{name}_{i}" for i in itertools.count(1))
+    return next(free for free in numbered if free.casefold() not in used)
+
+
 def describe(result: Phonons, folder: Path) -> list[str]:
     """Return what is printed of one result."""
     summary, record = result.summary(), result.record
     thermal = summary["thermal_300K"]
     relaxed = (
-        f"relaxed in {record.relaxation_steps} steps"
-        f" (volume {100 * record.volume_change:+.2f} %)"
+        f"relaxed in {record.relaxation_steps} steps (volume {100 * record.volume_change:+.2f} %)"
         if record.relaxed
         else "not relaxed"
     )

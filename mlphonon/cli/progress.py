@@ -43,9 +43,14 @@ class TerminalReporter:
 
         columns = [SpinnerColumn(), TextColumn("{task.description}")]
         if total is not None:
-            columns += [BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]  # type: ignore[list-item]
+            columns += [BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
         bars = Progress(
-            *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True
+            *columns,
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            # Stdout is the results' alone: rich would bring what is printed here to the bars.
+            redirect_stdout=False,
         )
         with bars:
             task = bars.add_task(what, total=total)

@@ -10,15 +10,19 @@ import typer
 
 def train_command(
     recipe: Annotated[Path, typer.Argument(help="YAML file (see mlphonon/potentials/embedded).")],
-    data: Annotated[
-        Path, typer.Option(help="Labelled frames: extended XYZ, gzipped or not.")
-    ],
+    data: Annotated[Path, typer.Option(help="Labelled frames: extended XYZ, gzipped or not.")],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder for weights, log and checkpoint.")
     ],
 ) -> None:
     """Train a MACE by a recipe; the same command resumes a run that was stopped."""
-    from mlphonon.training.loop import train
+    from mlphonon.errors import TrainingError
     from mlphonon.training.recipe import Recipe
 
-    train(Recipe.read(recipe), data, output)
+    chosen = Recipe.read(recipe)
+    if not data.is_file():
+        raise TrainingError(f"there is no file {data}", fix="give --data labelled frames")
+
+    from mlphonon.training.loop import train
+
+    train(chosen, data, output)

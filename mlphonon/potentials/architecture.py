@@ -1,4 +1,4 @@
-"""The shape of a MACE written as JSON, so that one can be rebuilt from plain weights, without a pickle."""
+"""The shape of a MACE as JSON: with plain weights it is rebuilt without a pickle."""
 
 from __future__ import annotations
 

@@ -35,7 +35,8 @@ class AsePotential:
         properties = set(calculator.implemented_properties)
         if missing := {"energy", "forces"} - properties:
             raise PotentialError(
-                f"calculator {type(calculator).__name__} gives no {' and no '.join(sorted(missing))}",
+                f"calculator {type(calculator).__name__} gives no"
+                f" {' and no '.join(sorted(missing))}",
                 fix="use a calculator that implements energy and forces",
             )
         self._calculator = calculator

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlphonon.errors import PotentialError
+from mlphonon.potentials.kernels import accelerate, probe_structure, require_same_forces
 from mlphonon.potentials.potential import (
     Evaluation,
     PotentialInfo,
@@ -59,14 +61,9 @@ class MacePotential:
     ) -> None:
         import torch
 
-        from mlphonon.potentials.fused import fuse_convolutions
-
         if dtype not in ("float32", "float64"):
             raise PotentialError(f"dtype '{dtype}' is unknown", fix="use float32 or float64")
-        plain = model.to(device=device, dtype=getattr(torch, dtype)).eval()
-        self._model = fuse_convolutions(plain)
-        for parameter in self._model.parameters():
-            parameter.requires_grad_(False)
+        self._model = model.to(device=device, dtype=getattr(torch, dtype)).eval()
         self._heads = tuple(getattr(model, "heads", None) or ("Default",))
         self._head = self._choose_head(name, head)
         cutoff = float(model.r_max)
@@ -85,7 +82,23 @@ class MacePotential:
             batched=True,
             differentiable=True,
             sha256=sha256,
+            kernels="e3nn",
         )
+        self._accelerate()
+        for parameter in self._model.parameters():
+            parameter.requires_grad_(False)
+
+    def _accelerate(self) -> None:
+        """Take quicker kernels; those of another program only if they change no force."""
+        plain = self._model
+        quick, kernels = accelerate(plain, self._info.device)
+        if quick is not plain:
+            probe = probe_structure(self._numbers[0])
+            expected = self.evaluate([probe])[0].forces
+            self._model = quick
+            forces = self.evaluate([probe])[0].forces
+            require_same_forces(expected, forces, kernels, self._info.dtype)
+        self._info = replace(self._info, kernels=kernels)
 
     def _choose_head(self, name: str, head: str | None) -> str:
         if head is not None:

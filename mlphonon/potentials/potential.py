@@ -74,6 +74,9 @@ class PotentialInfo:
         Whether forces can be differentiated again in this process.
     sha256 : str, optional
         Digest of the weights.
+    kernels : str, optional
+        Whose arithmetic is used, where there is a choice: ``"e3nn"`` (mace's own),
+        ``"matmul"`` (ours, `mlphonon.potentials.fused`), ``"cuequivariance"``.
     """
 
     name: str
@@ -86,6 +89,7 @@ class PotentialInfo:
     batched: bool = False
     differentiable: bool = False
     sha256: str | None = None
+    kernels: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain types for provenance records (without the list of elements)."""

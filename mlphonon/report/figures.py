@@ -76,10 +76,11 @@ def plot_bands_dos(
         If `reference` follows another path.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     with house_style():
-        figure = Figure(figsize=(5.0 if dos is None else 7.0, 3.5), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.02)
+        layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.02)
+        figure = Figure(figsize=(5.0 if dos is None else 7.0, 3.5), layout=layout)
         columns = figure.subplots(
             1,
             1 if dos is None else 2,
@@ -123,13 +124,14 @@ def plot_thermal(thermal: ThermalProperties, *, title: str = "") -> Figure:
         7 inches wide.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     temperatures = thermal.temperatures
     entropy = thermal.entropy / thermal.n_atoms
     zero_point = thermal.zero_point_energy / thermal.n_atoms
     with house_style():
-        figure = Figure(figsize=(7.0, 3.0), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.04, h_pad=0.03, wspace=0.04)
+        layout = ConstrainedLayoutEngine(w_pad=0.04, h_pad=0.03, wspace=0.04)
+        figure = Figure(figsize=(7.0, 3.0), layout=layout)
         left, right = figure.subplots(1, 2, sharex=True)
         left.set_title(crystal_title(title), loc="left")
         for ax in (left, right):

@@ -6,13 +6,14 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlphonon.results import BandStructure, DensityOfStates, ThermalProperties
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -181,7 +182,9 @@ def draw_reference(ax: Axes, bands: BandStructure, reference: BandStructure, lab
         label = ""
 
 
-def draw_dos(ax: Axes, dos: DensityOfStates, *, fill: str = FILL, edge: str = QUIET) -> None:
+def draw_dos(
+    ax: Axes, dos: DensityOfStates, *, fill: str | tuple[str, float] = FILL, edge: str = QUIET
+) -> None:
     """Draw the total density as an area on a vertical frequency axis, whose range must be set."""
     low, high = ax.get_ylim()
     seen = (dos.frequencies >= low) & (dos.frequencies <= high)
@@ -202,7 +205,7 @@ def draw_elements(ax: Axes, dos: DensityOfStates) -> None:
     legend_above(ax, handles[1:] + handles[:1], labels[1:] + labels[:1])
 
 
-def legend_above(ax: Axes, handles: Sequence[object], labels: Sequence[str]) -> None:
+def legend_above(ax: Axes, handles: Sequence[Artist], labels: Sequence[str]) -> None:
     """Put a legend over the axes, flush right, where no curve can pass through it."""
     ax.legend(
         handles,
@@ -241,9 +244,14 @@ def mark_imaginary(axes: Sequence[Axes]) -> None:
 
 def wavenumber_axis(ax: Axes) -> None:
     """Repeat the frequency axis in 1/cm on the right, in a quiet colour."""
-    right = ax.secondary_yaxis(
-        "right", functions=(lambda thz: thz * CM_PER_THZ, lambda cm: cm / CM_PER_THZ)
-    )
+
+    def to_wavenumber(frequency: Any) -> Any:
+        return frequency * CM_PER_THZ
+
+    def to_frequency(wavenumber: Any) -> Any:
+        return wavenumber / CM_PER_THZ
+
+    right = ax.secondary_yaxis("right", functions=(to_wavenumber, to_frequency))
     right.set_ylabel("Wavenumber (cm$^{-1}$)", color=QUIET)
     right.tick_params(axis="y", colors=QUIET)
     right.spines["right"].set_color(QUIET)

@@ -96,7 +96,7 @@ def force_rms(frames: LabelledFrames) -> float:
 def build_graphs(
     frames: LabelledFrames, elements: tuple[int, ...], r_max: float, kinds: dict[str, float]
 ) -> list[AtomicData]:
-    """Turn frames into MACE graphs that carry their labels; `kinds` weights frames by ``config``."""
+    """Turn frames into labelled MACE graphs; `kinds` weights them by their ``config``."""
     from mace.data import AtomicData, Configuration
     from mace.tools import AtomicNumberTable
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import datetime
+import json
 import os
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +94,8 @@ class Trainer:
         self.work, self.folder, self.rank = work, folder, rank
         recipe = work.recipe
         torch.manual_seed(recipe.seed)
-        self.model = fuse_convolutions(work.architecture.build("float32"))
+        self.model = work.architecture.build("float32")
+        fuse_convolutions(self.model)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(
             self.parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, amsgrad=True
@@ -166,7 +169,7 @@ class Trainer:
         decay = min(recipe.ema_decay, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
         self.step += 1
-        return float(loss)
+        return float(loss.detach())
 
     def average_gradients(self) -> None:
         """Make every process's gradients the mean of all."""
@@ -183,39 +186,56 @@ class Trainer:
             parameter.grad = flat[start : start + parameter.numel()].view_as(parameter)
             start += parameter.numel()
 
-    def averaged_model(self) -> torch.nn.Module:
-        """Return a copy of the model with the averaged weights."""
-        model = fuse_convolutions(self.work.architecture.build("float32"))
-        model.load_state_dict(self.model.state_dict())
-        with torch.no_grad():
-            for target, value in zip(model.parameters(), self.average, strict=True):
-                target.copy_(value)
+    @cached_property
+    def _average_holder(self) -> torch.nn.Module:
+        model = self.work.architecture.build("float32")
+        fuse_convolutions(model)
         return model
+
+    def averaged_model(self) -> torch.nn.Module:
+        """Return a second model that holds the averaged weights as they are now."""
+        with torch.no_grad():
+            for target, value in zip(self._average_holder.parameters(), self.average, strict=True):
+                target.copy_(value)
+        return self._average_holder
 
     def run(self) -> None:
         """Train to the end of the recipe, with checkpoints, validation once an epoch, and a log."""
-        recipe = self.work.recipe
-        begun, last_saved = time.monotonic() - self.seconds, time.monotonic()
+        from tqdm import tqdm
+
+        begun = last_saved = time.monotonic()
+        begun -= self.seconds
+        # disable=None: no bar unless stderr is a terminal.
+        hidden = None if self.rank == 0 else True
+        bar = tqdm(total=self.total_steps, initial=self.step, unit="step", disable=hidden)
         losses: list[float] = []
         while self.step < self.total_steps:
             epoch, offset = divmod(self.step, self.steps_per_epoch)
             for frames in self.epoch_batches(epoch)[offset:]:
                 losses.append(self.train_step(frames[self.rank]))
+                bar.update()
+                bar.set_postfix(loss=f"{losses[-1]:.2f}", refresh=False)
                 if self.step >= self.total_steps:
                     break
-                if self.rank == 0 and time.monotonic() - last_saved > 60 * recipe.checkpoint_minutes:
+                due = time.monotonic() - last_saved > 60 * self.work.recipe.checkpoint_minutes
+                if self.rank == 0 and due:
                     last_saved = time.monotonic()
                     self.save(last_saved - begun)
             if self.rank == 0:
                 self.save(time.monotonic() - begun)
                 self.report(float(np.mean(losses)), time.monotonic() - begun)
             losses = []
+        bar.close()
 
     def report(self, loss: float, seconds: float) -> None:
-        """Validate the averaged weights, write them and a line of the log."""
+        """Validate the averaged weights, write them, their errors and a line of the log."""
         model = self.averaged_model()
         save_weights(model, self.work.architecture, self.folder)
         errors = measure_errors(model, self.work.validation, self.work.validation_kinds)
+        table = {"by_kind": errors.by_kind(), "by_element": errors.by_element()}
+        temporary = self.folder / "errors.json.part"
+        temporary.write_text(json.dumps(table, indent=1) + "\n")
+        temporary.replace(self.folder / "errors.json")
         write_log(self.folder / "log.csv", self.log_row(loss, seconds, errors))
 
     def log_row(self, loss: float, seconds: float, errors: ErrorTable) -> dict[str, Any]:
@@ -250,13 +270,13 @@ def write_log(path: Path, row: dict[str, Any]) -> None:
 
 
 def train(recipe: Recipe, data: Path, folder: Path) -> None:
-    """Train by `recipe` on the labelled frames in `data`; weights, log and checkpoint in `folder`."""
+    """Train by `recipe` on the frames in `data`; weights, log and checkpoint go to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     if recipe.processes == 1:
         _process(0, recipe, data, folder, 0)
         return
     port = 29000 + os.getpid() % 2000
-    torch.multiprocessing.spawn(  # type: ignore[no-untyped-call]
+    torch.multiprocessing.spawn(
         _process, args=(recipe, data, folder, port), nprocs=recipe.processes
     )
 

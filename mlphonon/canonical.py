@@ -1,0 +1,87 @@
+"""One setting for one crystal: the same axes and order of atoms, however it was given.
+
+Where the point group of a crystal is lower than its lattice's (quartz, wurtzite, pyrite),
+the conventions leave several standardised settings, turned against one another. Which of
+them spglib returns depends on how the crystal was given. Physics does not mind, but the
+supercell chosen among equals and the directions of finite displacements would follow, and
+with them the frequencies.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from ase import Atoms
+
+_PROBES = np.outer((1.5, 2.5, 3.5, 4.5, 5.5, 6.5), np.array((0.55, 0.17, 0.82)))
+"""Points about an atom where its surroundings are felt, A; in no mirror plane of any lattice."""
+
+_WIDTH = 0.5
+_REACH = 8.0
+
+
+def canonical_setting(
+    atoms: Atoms, rotations: np.ndarray, symprec: float
+) -> tuple[Atoms, np.ndarray]:
+    """Turn a standardised primitive cell into a setting that does not depend on its history.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Standardised primitive cell.
+    rotations : ndarray of int, shape (n, 3, 3)
+        Its point group, in fractional coordinates.
+    symprec : float
+        Tolerance of the symmetry search, A.
+
+    Returns
+    -------
+    atoms : Atoms
+        The crystal turned by a symmetry of its lattice that keeps the setting's symmetry
+        operations, on the same cell vectors; atoms sorted by atomic number and surroundings.
+    turn : ndarray, shape (3, 3)
+        The rotation in Cartesian axes (x' = turn x).
+    """
+    from ase.neighborlist import neighbor_list
+
+    i, j, bonds = neighbor_list("ijD", atoms, _REACH)
+    cell = atoms.cell.array.T
+    best: tuple[float, np.ndarray, np.ndarray, np.ndarray] | None = None
+    for rotation in _equivalent_settings(atoms.cell.array, rotations, symprec):
+        turn = cell @ rotation @ np.linalg.inv(cell)
+        felt = np.zeros(len(bonds))
+        for probe in _PROBES:
+            off = bonds @ turn.T - probe
+            felt += np.exp(-(off**2).sum(axis=1) / (2 * _WIDTH**2))
+        # Squared below, since a sum over pairs alone cannot tell a crystal from its inverse.
+        surroundings = np.bincount(i, atoms.numbers[j] * felt, minlength=len(atoms))
+        score = float(atoms.numbers @ surroundings**2)
+        if best is None or score > best[0] * (1 + 1e-9):
+            best = (score, rotation, turn, surroundings)
+    assert best is not None  # the identity is always among them
+    _, rotation, turn, surroundings = best
+    order = np.lexsort((surroundings, atoms.numbers))
+    turned = Atoms(
+        numbers=atoms.numbers[order],
+        cell=atoms.cell,
+        scaled_positions=(atoms.get_scaled_positions() @ rotation.T)[order],
+        pbc=True,
+    )
+    return turned, turn
+
+
+def _equivalent_settings(
+    lattice: np.ndarray, rotations: np.ndarray, symprec: float
+) -> list[np.ndarray]:
+    """Proper rotations of the lattice that map the point group onto itself, shape (3, 3) each."""
+    import spglib
+
+    holohedry = spglib.get_symmetry((lattice, [[0, 0, 0]], [1]), symprec=symprec)
+    group = {rotation.tobytes() for rotation in rotations.astype(int)}
+    found = [np.eye(3, dtype=int)]
+    for rotation in holohedry["rotations"].astype(int) if holohedry else ():
+        inverse = np.rint(np.linalg.inv(rotation)).astype(int)
+        if np.linalg.det(rotation) > 0 and group == {
+            (rotation @ member @ inverse).tobytes() for member in rotations.astype(int)
+        }:
+            found.append(rotation)
+    return found

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mlphonon import load_potential
+from mlphonon.errors import TrainingError
+from mlphonon.training.loop import Trainer, collate, learning_rate, prepare, train
+from mlphonon.training.loss import training_loss
+from mlphonon.training.recipe import LossSettings, Recipe
+
+
+def test_training_lowers_the_error_and_leaves_a_potential(
+    data: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    changes = {"epochs": 40.0, "learning_rate": 0.05, "decay_fraction": 0.5}
+    recipe = Recipe.read(recipe_file).model_copy(update=changes)
+    train(recipe, data, tmp_path / "run")
+    with (tmp_path / "run" / "log.csv").open() as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert losses[-1] < 0.6 * losses[0]
+    errors = json.loads((tmp_path / "run" / "errors.json").read_text())
+    assert set(errors["by_kind"]) == {"small", "medium"}
+    assert load_potential(tmp_path / "run").info.backend == "mace"
+
+
+def test_a_resumed_run_ends_with_the_same_weights_to_the_bit(
+    data: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    recipe = Recipe.read(recipe_file)
+    train(recipe, data, tmp_path / "whole")
+    work = prepare(recipe, data)
+    (tmp_path / "parts").mkdir()
+    first = Trainer(work, tmp_path / "parts", 0)
+    for frames in first.epoch_batches(0)[:3]:
+        first.train_step(frames[0])
+    first.save(1.0)
+    train(recipe, data, tmp_path / "parts")
+    whole, parts = (
+        load_file(tmp_path / name / "weights.safetensors") for name in ("whole", "parts")
+    )
+    assert whole.keys() == parts.keys()
+    for name, value in whole.items():
+        assert torch.equal(value, parts[name]), name
+
+
+@pytest.mark.slow
+def test_two_processes_train_alike_on_both(data: Path, recipe_file: Path, tmp_path: Path) -> None:
+    recipe = Recipe.read(recipe_file).model_copy(update={"processes": 2, "edges_per_batch": 200})
+    train(recipe, data, tmp_path / "two")
+    with (tmp_path / "two" / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2
+    assert float(rows[-1]["epoch"]) == 2.0
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(
+    data: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    recipe = Recipe.read(recipe_file)
+    work = prepare(recipe, data)
+    Trainer(work, tmp_path, 0).save(0.0)
+    other = prepare(recipe.model_copy(update={"learning_rate": 0.5}), data)
+    with pytest.raises(TrainingError, match="another recipe"):
+        Trainer(other, tmp_path, 0)
+
+
+def test_every_epoch_has_as_many_steps(data: Path, recipe_file: Path, tmp_path: Path) -> None:
+    trainer = Trainer(prepare(Recipe.read(recipe_file), data), tmp_path, 0)
+    assert {len(trainer.epoch_batches(epoch)) for epoch in range(30)} == {trainer.steps_per_epoch}
+
+
+def test_learning_rate_rises_stays_and_falls_to_zero() -> None:
+    recipe = Recipe(learning_rate=0.1, warmup_steps=10, decay_fraction=0.5)
+    assert learning_rate(recipe, 0, 100) == pytest.approx(0.01)
+    assert learning_rate(recipe, 40, 100) == 0.1
+    assert learning_rate(recipe, 75, 100) == pytest.approx(0.05)
+    assert learning_rate(recipe, 100, 100) == 0.0
+
+
+def test_loss_of_known_errors(data: Path, recipe_file: Path) -> None:
+    work = prepare(Recipe.read(recipe_file), data)
+    batch = collate(work.training[:2])
+    frames = batch.forces.shape[0]
+    predicted = {
+        "energy": batch.energy + torch.tensor([0.4, -0.8]),
+        "forces": batch.forces + torch.tensor([0.3, 0.0, 0.4]),
+        "stress": batch.stress + 0.01 * torch.eye(3),
+    }
+    settings = LossSettings(energy=2.0, forces=3.0, stress=5.0)
+    weights = batch.weight.numpy()  # small 2, medium 1; four atoms each
+    volumes = torch.linalg.det(batch.cell.view(-1, 3, 3)).abs().numpy() / 4
+    expected = (
+        2.0 * np.mean(weights * np.array([0.1, 0.2]))
+        + 3.0 * 0.5 * weights.mean()
+        + 5.0 * np.mean(weights * 0.01 * np.sqrt(3) * volumes)
+    )
+    assert frames == 8
+    assert float(training_loss(settings, batch, predicted)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epochs: -1", "epochs"),
+        ("learnign_rate: 1", "learnign_rate"),
+        (": :", "cannot read"),
+        ("shape: {r_max: 0}", "shape.r_max"),
+    ],
+)
+def test_a_wrong_recipe_is_one_clear_line(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(TrainingError, match=message) as caught:
+        Recipe.read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_shipped_recipe_can_be_read() -> None:
+    import mlphonon.potentials
+
+    folder = Path(mlphonon.potentials.__file__).parent / "embedded"
+    assert Recipe.read(folder / "recipe.yaml").processes == 2

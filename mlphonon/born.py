@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ from mlphonon.errors import CrystalError
 
 if TYPE_CHECKING:
     from mlphonon.crystal import Crystal
+
+ASYMMETRY_LIMIT = 0.2
+"""e, and one for the dielectric tensor; what DFPT leaves is a tenth of it, wrong axes give more."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,15 @@ class BornCharges:
     dielectric: np.ndarray
 
     def nac_params(self, method: str) -> dict[str, Any]:
-        """Return phonopy's ``nac_params``."""
-        return {"born": self.charges, "dielectric": self.dielectric, "method": method}
+        """Return phonopy's ``nac_params``; the factor is e^2 / (4 pi epsilon_0) in eV A."""
+        from phonopy.interface.calculator import get_calculator_physical_units
+
+        return {
+            "born": self.charges,
+            "dielectric": self.dielectric,
+            "factor": get_calculator_physical_units(None).nac_factor,
+            "method": method,
+        }
 
 
 def read_born(source: Path | tuple[Any, Any], crystal: Crystal, symprec: float) -> BornCharges:
@@ -55,7 +66,7 @@ def read_born(source: Path | tuple[Any, Any], crystal: Crystal, symprec: float) 
         If the file or the arrays do not fit the crystal.
     """
     from phonopy.file_IO import parse_BORN
-    from phonopy.structure.cells import get_primitive
+    from phonopy.structure.cells import get_primitive, guess_primitive_matrix
 
     from mlphonon.force_constants.displacements import to_ase, to_phonopy
 
@@ -75,7 +86,9 @@ def read_born(source: Path | tuple[Any, Any], crystal: Crystal, symprec: float) 
         holders = given
     else:
         try:
-            primitive = get_primitive(to_phonopy(given), "auto", symprec=symprec)
+            unit_cell = to_phonopy(given)
+            matrix = guess_primitive_matrix(unit_cell, symprec=symprec)
+            primitive = get_primitive(unit_cell, matrix, symprec=symprec)
             params = parse_BORN(primitive, symprec=symprec, filename=str(source))
         except (OSError, ValueError, RuntimeError, IndexError) as error:
             raise CrystalError(
@@ -87,10 +100,34 @@ def read_born(source: Path | tuple[Any, Any], crystal: Crystal, symprec: float) 
         holders = to_ase(primitive)
     turn = crystal.to_standard
     order = _matching_atoms(crystal, holders)
-    return BornCharges(
-        charges=np.array([turn @ charges[i] @ turn.T for i in order]),
-        dielectric=turn @ dielectric @ turn.T,
-    )
+    turned = np.array([turn @ charges[i] @ turn.T for i in order])
+    return _symmetrised(turned, turn @ dielectric @ turn.T, crystal, symprec)
+
+
+def _symmetrised(
+    charges: np.ndarray, dielectric: np.ndarray, crystal: Crystal, symprec: float
+) -> BornCharges:
+    """Average over the symmetry of the crystal; refuse what cannot belong to it."""
+    from phonopy.structure.symmetry import symmetrize_borns_and_epsilon
+
+    from mlphonon.force_constants.displacements import to_phonopy
+
+    with warnings.catch_warnings():
+        # Phonopy warns of what is refused below.
+        warnings.simplefilter("ignore")
+        fair_charges, fair_dielectric = symmetrize_borns_and_epsilon(
+            charges, dielectric, to_phonopy(crystal.atoms), symprec=symprec
+        )
+    charge_off = float(np.abs(fair_charges - charges).max())
+    dielectric_off = float(np.abs(fair_dielectric - dielectric).max())
+    if charge_off > ASYMMETRY_LIMIT or dielectric_off > ASYMMETRY_LIMIT:
+        raise CrystalError(
+            f"the Born charges do not have the symmetry of {crystal.name}",
+            f"{crystal.spacegroup} is broken by {charge_off:.2f} e in the charges and by"
+            f" {dielectric_off:.2f} in the dielectric tensor",
+            "give them in the Cartesian axes and the order of atoms of the structure",
+        )
+    return BornCharges(np.asarray(fair_charges), np.asarray(fair_dielectric))
 
 
 def _matching_atoms(crystal: Crystal, holders: Any) -> list[int]:

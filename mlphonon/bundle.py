@@ -9,12 +9,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+import numpy as np
 
 from mlphonon.errors import ResultError
 from mlphonon.provenance import Record
 
 if TYPE_CHECKING:
+    from phonopy import Phonopy
+
     from mlphonon.phonons import Phonons
 
 FORMAT = 1
@@ -43,6 +45,7 @@ def summarise(phonons: Phonons) -> dict[str, Any]:
 
 def save(phonons: Phonons, folder: Path) -> Path:
     """Write every file of a result (see `Phonons.save`)."""
+    _refuse_foreign(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -61,27 +64,47 @@ def save(phonons: Phonons, folder: Path) -> Path:
 
 def load(folder: Path) -> Phonons:
     """Read a result back (see `Phonons.load`)."""
-    import phonopy
-
     from mlphonon.phonons import Phonons
 
     try:
         summary = json.loads((folder / "phonons.json").read_text())
         record = Record.model_validate(summary["record"])
-        loaded = phonopy.load(
-            folder / "phonopy_params.yaml",
-            primitive_matrix=[[1, 0, 0], [0, 1, 0], [0, 0, 1]],
-            symmetrize_fc=False,
-            symprec=record.settings.symprec,
-            log_level=0,
-        )
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+        loaded = _read_phonopy(folder / "phonopy_params.yaml", record)
+    # Damaged YAML meets phonopy's parser with any exception there is.
+    except Exception as error:
         raise ResultError(
             f"{folder} does not hold a whole result",
             str(error).splitlines()[0] if str(error) else type(error).__name__,
             "give a folder that 'mlphonon phonons' or Phonons.save wrote",
         ) from error
     return Phonons(loaded, record)
+
+
+def _read_phonopy(path: Path, record: Record) -> Phonopy:
+    """Read cells, forces, force constants and Born charges from this file and no other.
+
+    ``phonopy.load`` would take what it misses from files named BORN, FORCE_SETS or
+    FORCE_CONSTANTS that happen to lie in the working directory.
+    """
+    from phonopy import Phonopy
+    from phonopy.interface.phonopy_yaml import PhonopyYaml
+
+    found = PhonopyYaml()
+    found.read(path)
+    phonopy = Phonopy(
+        found.unitcell,
+        found.supercell_matrix,
+        primitive_matrix=np.eye(3),
+        symprec=record.settings.symprec,
+        log_level=0,
+    )
+    if found.force_constants is None or (found.nac_params is None) == record.born_charges:
+        raise ValueError(f"{path.name} is not complete")
+    phonopy.dataset = found.dataset
+    phonopy.force_constants = found.force_constants
+    if found.nac_params is not None:
+        phonopy.nac_params = found.nac_params
+    return phonopy
 
 
 def _write_files(phonons: Phonons, folder: Path) -> None:
@@ -106,20 +129,29 @@ def _write_files(phonons: Phonons, folder: Path) -> None:
     (folder / "phonons.json").write_text(json.dumps(summary, indent=1) + "\n")
 
 
+def _refuse_foreign(folder: Path) -> None:
+    """Raise `ResultError` if `folder` holds anything but an earlier result."""
+    if folder.exists() and (
+        not folder.is_dir() or (any(folder.iterdir()) and not (folder / "phonons.json").exists())
+    ):
+        raise ResultError(
+            f"{folder} is there already and is not an earlier result",
+            fix="give another output folder, or move it away",
+        )
+
+
 def _replace(part: Path, folder: Path) -> None:
     """Put `part` in the place of `folder`; an older result is moved aside first."""
     if folder.exists():
-        if not folder.is_dir() or (
-            any(folder.iterdir()) and not (folder / "phonons.json").exists()
-        ):
-            raise ResultError(
-                f"{folder} is there already and is not an earlier result",
-                fix="give another output folder, or move it away",
-            )
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
         os.replace(folder, aside / "old")
-        os.replace(part, folder)
-        shutil.rmtree(aside)
+        try:
+            os.replace(part, folder)
+        except OSError:
+            os.replace(aside / "old", folder)
+            raise
+        finally:
+            shutil.rmtree(aside)
     else:
         os.replace(part, folder)
 

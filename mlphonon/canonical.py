@@ -12,8 +12,20 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 
-_PROBES = np.outer((1.5, 2.5, 3.5, 4.5, 5.5, 6.5), np.array((0.55, 0.17, 0.82)))
-"""Points about an atom where its surroundings are felt, A; in no mirror plane of any lattice."""
+_PROBES = np.array(
+    [
+        (0.55, 0.17, 1.38),
+        (-1.47, 0.94, 1.21),
+        (0.31, -2.46, 0.83),
+        (1.89, 2.27, 0.42),
+        (-3.52, -0.58, -0.51),
+        (2.83, -2.41, -1.47),
+        (0.72, 3.43, -3.12),
+        (-1.13, -0.86, -5.51),
+    ]
+)
+"""Points about an atom where its surroundings are felt, A: at random, so that no symmetry of
+a lattice maps them onto themselves."""
 
 _WIDTH = 0.5
 _REACH = 8.0

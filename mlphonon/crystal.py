@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_masses
 
 from mlphonon.canonical import canonical_setting
 from mlphonon.errors import CrystalError
@@ -59,8 +60,8 @@ class Crystal:
 
     @property
     def formula(self) -> str:
-        """Reduced chemical formula, e.g. ``"NaCl"``."""
-        return str(self.atoms.symbols.get_chemical_formula("metal", empirical=True))
+        """Reduced chemical formula, elements by their column: ``"SiO2"``."""
+        return _formula(self.atoms)
 
     def structure_hash(self) -> str:
         """SHA-256 of species, cell and positions as given (to 1e-8 A)."""
@@ -122,6 +123,8 @@ def make_crystal(structure: Any, symprec: float = 1e-5, name: str | None = None)
     notes = []
     if np.any(np.abs(atoms.get_initial_magnetic_moments()) > 1e-8):
         notes.append("magnetic moments were set aside: the potential does not see them")
+    if atoms.has("masses") and not np.allclose(atoms.get_masses(), atomic_masses[atoms.numbers]):
+        notes.append("isotope masses were set aside: those of the natural elements are used")
     cell, fractional = atoms.cell.array, atoms.get_scaled_positions(wrap=False)
     if np.linalg.det(cell) < 0:
         # The same points on the vectors turned round; nothing moves in space.
@@ -139,7 +142,7 @@ def make_crystal(structure: Any, symprec: float = 1e-5, name: str | None = None)
     primitive, turn = canonical_setting(primitive, point_group(primitive, symprec), symprec)
     standard = turn @ symmetry.std_lattice.T @ symmetry.transformation_matrix
     return Crystal(
-        name=name or str(atoms.symbols.get_chemical_formula("metal", empirical=True)),
+        name=name or _formula(primitive),
         atoms=primitive,
         spacegroup=f"{symmetry.international} ({symmetry.number})",
         given=atoms,
@@ -165,6 +168,10 @@ def point_group(atoms: Atoms, symprec: float) -> np.ndarray:
     """Return the rotations of the space group in fractional coordinates, shape (n, 3, 3)."""
     cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
     return np.unique(_dataset(cell, symprec).rotations, axis=0)
+
+
+def _formula(atoms: Atoms) -> str:
+    return str(atoms.symbols.formula.reduce()[0].format("periodic"))
 
 
 def _to_atoms(structure: Any) -> Atoms:
@@ -220,10 +227,11 @@ def _check(atoms: Atoms) -> None:
         raise CrystalError("the structure holds no atoms")
     if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
         raise CrystalError("the structure holds a position or cell that is not a finite number")
-    if not atoms.pbc.all() or atoms.cell.rank < 3 or abs(atoms.cell.volume) < 1e-6:
+    volume = float(np.linalg.det(atoms.cell.array))
+    if not atoms.pbc.all() or abs(volume) < 1e-6:
         raise CrystalError(
             "the structure is not periodic in three directions",
-            f"periodic: {atoms.pbc.tolist()}, rank of the cell: {atoms.cell.rank}",
+            f"periodic: {atoms.pbc.tolist()}, volume of the cell: {abs(volume):.3g} A^3",
             "give a crystal with three cell vectors (atoms.pbc = True)",
         )
     if (atoms.numbers < 1).any():

@@ -21,7 +21,7 @@ class PhononSettings(BaseModel):
     Lengths in A, energies in eV, frequencies in THz, temperatures in K.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     symprec: float = Field(default=1e-5, gt=0, le=0.1)
     """Tolerance of the symmetry search, A. Tight, as phonopy's: a loose one would impose a
@@ -106,7 +106,7 @@ class PhononSettings(BaseModel):
                 value = tuple(float(part) for part in value.split(":"))
             except ValueError as error:
                 raise ValueError("must be first:last:step, such as 0:1000:10") from error
-        return tuple(value)
+        return value
 
     @field_validator("temperatures")
     @classmethod

@@ -102,7 +102,51 @@ class NetworkSprings(_Springs):
         return 0.5 * tension * (length - rest), (tension / length)[:, None] * bonds
 
 
-def simple_cubic(a: float, symbol: str = "Po") -> Atoms:
+class TabulatedHarmonic(Calculator):
+    """Forces -Phi u from the force constants of a supercell that somebody else computed.
+
+    It recognises the atoms of that supercell in any order and, given how the crystal was
+    moved (x' = turn x + shift), at any place in space.
+    """
+
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012
+
+    def __init__(
+        self,
+        supercell: Atoms,
+        force_constants: np.ndarray,
+        turn: np.ndarray | None = None,
+        shift: np.ndarray | None = None,
+    ) -> None:
+        super().__init__()
+        self._supercell, self._force_constants = supercell, force_constants
+        self._turn = np.eye(3) if turn is None else turn
+        self._shift = np.zeros(3) if shift is None else shift
+
+    def calculate(
+        self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes
+    ) -> None:
+        super().calculate(atoms, properties, system_changes)
+        # A smaller cell is the supercell with all its copies moved alike.
+        here, cell = (atoms.positions - self._shift) @ self._turn, atoms.cell.array @ self._turn
+        off = here - self._supercell.positions[:, None, :]
+        fractional = off @ np.linalg.inv(cell)
+        off = (fractional - np.rint(fractional)) @ cell
+        like = np.linalg.norm(off, axis=2).argmin(axis=1)
+        if (atoms.numbers[like] != self._supercell.numbers).any():
+            raise ValueError("this is not the crystal that was tabulated")
+        moved = off[np.arange(len(like)), like]
+        forces = -np.einsum("ijab,jb->ia", self._force_constants, moved)
+        found, first = np.unique(like, return_index=True)
+        if len(found) != len(atoms):
+            raise ValueError("this is not the supercell that was tabulated")
+        self.results = {
+            "energy": -0.5 * float((forces * moved).sum()) * len(atoms) / len(like),
+            "forces": forces[first] @ self._turn.T,
+        }
+
+
+def simple_cubic(a: float, symbol: str = "Cu") -> Atoms:
     return Atoms(symbol, cell=a * np.eye(3), pbc=True)
 
 

@@ -100,11 +100,20 @@ def asymmetry(force_constants: np.ndarray) -> float:
 
 
 def to_phonopy(atoms: Atoms) -> PhonopyAtoms:
-    """Convert to phonopy's atoms, without magnetic moments (they would lower the symmetry)."""
+    """Convert to phonopy's atoms, without magnetic moments (they would lower the symmetry).
+
+    Masses are phonopy's own; those of elements without a stable isotope, which it lacks, ASE's.
+    """
+    from ase.data import atomic_masses
+    from phonopy.structure.atomic_data import get_atomic_data
     from phonopy.structure.atoms import PhonopyAtoms
 
+    known = get_atomic_data().atom_data
     return PhonopyAtoms(
-        numbers=atoms.numbers, cell=atoms.cell.array, scaled_positions=atoms.get_scaled_positions()
+        numbers=atoms.numbers,
+        masses=[known[z][3] or atomic_masses[z] for z in atoms.numbers],
+        cell=atoms.cell.array,
+        scaled_positions=atoms.get_scaled_positions(),
     )
 
 

@@ -64,16 +64,31 @@ class AsePotential:
         check_elements(self._info, structures)
         results = []
         for atoms in structures:
-            copy = atoms.copy()
-            copy.calc = self._calculator
-            forces = np.array(copy.get_forces(), dtype=float)
-            stress = np.full((3, 3), np.nan)
-            if self._has_stress:
-                stress = np.array(copy.get_stress(voigt=False), dtype=float)
-            results.append(Evaluation(float(copy.get_potential_energy()), forces, stress))
+            results.append(self._evaluate_one(atoms))
             if progress is not None:
                 progress(1)
         return results
+
+    def _evaluate_one(self, atoms: Atoms) -> Evaluation:
+        copy = atoms.copy()
+        copy.calc = self._calculator
+        stress = np.full((3, 3), np.nan)
+        try:
+            energy = float(copy.get_potential_energy())
+            # A constraint on the structure does not change what the potential says.
+            forces = np.array(copy.get_forces(apply_constraint=False), dtype=float)
+            if self._has_stress:
+                found = copy.get_stress(voigt=False, apply_constraint=False)
+                stress = np.array(found, dtype=float)
+        # Calculators meet what they cannot do with any exception there is.
+        except Exception as error:
+            lines = str(error).splitlines() or [type(error).__name__]
+            raise PotentialError(
+                f"calculator {self._info.name} failed on {atoms.get_chemical_formula()}",
+                lines[0],
+                "choose one that knows these elements, or look at the structure",
+            ) from error
+        return Evaluation(energy, forces, stress)
 
     def calculator(self) -> Calculator:
         """Return the calculator itself."""

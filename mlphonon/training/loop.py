@@ -26,12 +26,19 @@ from mlphonon.training.dataset import (
     make_batches,
     read_frames,
 )
+from mlphonon.training.element_sharing import plain_weights, share_elements
 from mlphonon.training.loss import training_loss
 from mlphonon.training.recipe import Recipe
 from mlphonon.training.validation import ErrorTable, measure_errors
 
 if TYPE_CHECKING:
     from mace.data import AtomicData
+
+
+OUTPUT_GAIN = 5.0
+"""Fresh weights give forces a thousand times too small. Messages divided by the root of the
+number of neighbours (they add up with random signs) and this factor bring them near enough
+that learning starts at once, not after some hundred steps."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +78,8 @@ def prepare(recipe: Recipe, data: Path) -> Workspace:
         **shape.model_dump(),
         atomic_numbers=elements,
         atomic_energies=tuple(round(references[z], 6) for z in elements),
-        avg_num_neighbors=round(edges / atoms, 4),
-        scale=round(force_rms(training), 4),
+        avg_num_neighbors=round(float(np.sqrt(edges / atoms)), 4),
+        scale=round(OUTPUT_GAIN * force_rms(training), 4),
     )
     held = build_graphs(validation, elements, shape.r_max, {})
     held_kinds = tuple(atoms.info["config"] for atoms in validation.frames)
@@ -96,6 +103,8 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.model = work.architecture.build("float32")
         fuse_convolutions(self.model)
+        if recipe.share_elements:
+            share_elements(self.model)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(
             self.parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, amsgrad=True
@@ -187,17 +196,21 @@ class Trainer:
             start += parameter.numel()
 
     @cached_property
-    def _average_holder(self) -> torch.nn.Module:
-        model = self.work.architecture.build("float32")
-        fuse_convolutions(model)
-        return model
+    def _plain_model(self) -> torch.nn.Module:
+        return self.work.architecture.build("float32")
 
     def averaged_model(self) -> torch.nn.Module:
-        """Return a second model that holds the averaged weights as they are now."""
+        """Return a plain MACE that holds the averaged weights as they are now."""
+        present = [parameter.detach().clone() for parameter in self.parameters]
+        self._put(self.average)
+        plain_weights(self.model, self._plain_model)
+        self._put(present)
+        return self._plain_model
+
+    def _put(self, values: list[torch.Tensor]) -> None:
         with torch.no_grad():
-            for target, value in zip(self._average_holder.parameters(), self.average, strict=True):
-                target.copy_(value)
-        return self._average_holder
+            for parameter, value in zip(self.parameters, values, strict=True):
+                parameter.copy_(value)
 
     def run(self) -> None:
         """Train to the end of the recipe, with checkpoints, validation once an epoch, and a log."""

@@ -54,6 +54,7 @@ class Recipe(Frozen):
 
     shape: ShapeSettings = ShapeSettings()
     loss: LossSettings = LossSettings()
+    share_elements: bool = True
     seed: int = 1
     validation_fraction: float = Field(default=0.05, gt=0, lt=0.5)
     edges_per_batch: int = Field(default=3000, ge=100)

@@ -170,6 +170,6 @@ def read_settings(path: Path) -> dict[str, Any]:
         raise SettingsError(f"cannot read settings from {path}", str(error)) from error
     if values is None:
         return {}
-    if not isinstance(values, dict):
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise SettingsError(f"{path} holds no settings", fix="write lines such as 'min_length: 20'")
     return values

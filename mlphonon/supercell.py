@@ -63,7 +63,8 @@ def choose_supercell(crystal: Crystal, atoms: Atoms, settings: PhononSettings) -
                 f"the ceiling is max_atoms = {settings.max_atoms}",
                 "give a smaller one or raise max_atoms",
             )
-        return _reduce(_hermite_form(rows), atoms.cell.array).T
+        reduced = _reduce(_hermite_form(rows), atoms.cell.array)
+        return _symmetric(reduced, atoms.cell.array).T
     rotations = point_group(atoms, settings.symprec)
     most = settings.max_atoms // len(atoms)
     rows_found = smallest_superlattice(atoms.cell.array, rotations, settings.min_length, most)
@@ -74,7 +75,7 @@ def choose_supercell(crystal: Crystal, atoms: Atoms, settings: PhononSettings) -
             f"about {needed:.0f} atoms or more are needed",
             "raise max_atoms or lower min_length",
         )
-    return rows_found.T
+    return _symmetric(rows_found, atoms.cell.array).T
 
 
 def smallest_superlattice(
@@ -217,21 +218,42 @@ def _hermite_form(rows: np.ndarray) -> np.ndarray:
 
 
 def _reduce(form: np.ndarray, lattice: np.ndarray) -> np.ndarray:
-    """Right-handed integer rows of the superlattice `form` whose least height is greatest.
-
-    A Minkowski-reduced basis is not always the highest: of the 4x4x4 supercell of an fcc
-    primitive cell, three vectors at 60 degrees are 15 % higher than others as short.
-    """
+    """Right-handed integer rows of the superlattice `form` whose least height is greatest."""
     from ase.geometry import minkowski_reduce
 
     # Vectors of equal length are told apart by a strain, or rounding would choose among them.
     _, operation = minkowski_reduce(form @ lattice @ (np.eye(3) + _TIE_BREAKING_STRAIN))
-    bases = _SHORT_BASES @ np.rint(operation).astype(int) @ form
-    cells = bases @ lattice
-    heights = 1.0 / np.linalg.norm(np.linalg.inv(cells), axis=1).max(axis=1)
-    lengths = (cells**2).sum(axis=(1, 2))
-    rows = bases[np.lexsort((np.round(lengths, 3), -np.round(heights, 4)))[0]]
+    rows = _highest_bases(np.rint(operation).astype(int) @ form, lattice)[0]
     return -rows if np.linalg.det(rows @ lattice) < 0 else np.asarray(rows)
+
+
+def _highest_bases(rows: np.ndarray, lattice: np.ndarray) -> np.ndarray:
+    """Bases of greatest least height, and of these the shortest, of the superlattice `rows`.
+
+    A Minkowski-reduced basis is not always the highest: of the 4x4x4 supercell of an fcc
+    primitive cell, three vectors at 60 degrees are 15 % higher than others as short.
+    """
+    bases = _SHORT_BASES @ rows
+    cells = bases @ lattice
+    heights = np.round(1.0 / np.linalg.norm(np.linalg.inv(cells), axis=1).max(axis=1), 4)
+    bases, cells = bases[heights == heights.max()], cells[heights == heights.max()]
+    lengths = np.round((cells**2).sum(axis=(1, 2)), 3)
+    return np.asarray(bases[lengths == lengths.min()])
+
+
+def _symmetric(rows: np.ndarray, lattice: np.ndarray) -> np.ndarray:
+    """Rearrange `rows` to an equally good basis with a symmetric matrix, if there is one.
+
+    Then it does not matter whether a program takes rows or columns of a matrix in a file
+    for the vectors; Euphonic 2.1 reads phonopy's matrices the wrong way round.
+    """
+    for basis in _highest_bases(rows, lattice):
+        for order in itertools.permutations(range(3)):
+            for signs in itertools.product((1, -1), repeat=3):
+                found = np.diag(signs) @ basis[list(order)]
+                if np.array_equal(found, found.T) and np.linalg.det(found @ lattice) > 0:
+                    return np.asarray(found)
+    return rows
 
 
 def _short_bases() -> np.ndarray:

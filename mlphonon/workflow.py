@@ -166,9 +166,10 @@ def _compute(
     with one_blas_thread():
         phonopy = plan_displacements(relaxation.atoms, matrix, settings)
     n_displaced = len(phonopy.supercells_with_displacements or [])
+    plural = "" if n_displaced == 1 else "s"
     reporter.say(
         f"{crystal.name}: {crystal.spacegroup}, supercell of {len(phonopy.supercell)} atoms,"
-        f" {n_displaced} displacements of {settings.displacement:g} A"
+        f" {n_displaced} displacement{plural} of {settings.displacement:g} A"
     )
     watch.lap("displacements")
     with reporter.step(f"forces of {crystal.name}", n_displaced + 1) as count:

@@ -39,7 +39,10 @@ def quartz() -> Atoms:
 def pyrite() -> Atoms:
     """Cubic, but without a fourfold axis."""
     return crystal(
-        ["Fe", "S"], [(0, 0, 0), (0.385, 0.385, 0.385)], spacegroup=205, cellpar=[5.418] * 3 + [90] * 3
+        ["Fe", "S"],
+        [(0, 0, 0), (0.385, 0.385, 0.385)],
+        spacegroup=205,
+        cellpar=[5.418] * 3 + [90] * 3,
     )
 
 
@@ -48,7 +51,12 @@ def triclinic() -> Atoms:
     return Atoms(
         "NaClMgO",
         cell=[[4.1, 0, 0], [0.7, 4.6, 0], [-0.9, 0.5, 5.2]],
-        scaled_positions=[[0.02, 0.01, 0.03], [0.55, 0.12, 0.46], [0.21, 0.57, 0.55], [0.6, 0.55, 0.05]],
+        scaled_positions=[
+            [0.02, 0.01, 0.03],
+            [0.55, 0.12, 0.46],
+            [0.21, 0.57, 0.55],
+            [0.6, 0.55, 0.05],
+        ],
         pbc=True,
     )
 

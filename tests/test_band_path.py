@@ -34,7 +34,14 @@ def test_points_of_the_fcc_lattice() -> None:
         for chain in path.chains
         for label, q in chain
     }
-    expected = {"GAMMA": 0, "X": 1, "L": np.sqrt(3) / 2, "W": np.sqrt(5) / 2, "K": np.sqrt(9 / 8), "U": np.sqrt(9 / 8)}
+    expected = {
+        "GAMMA": 0,
+        "X": 1,
+        "L": np.sqrt(3) / 2,
+        "W": np.sqrt(5) / 2,
+        "K": np.sqrt(9 / 8),
+        "U": np.sqrt(9 / 8),
+    }
     for label, length in expected.items():
         if label in lengths:
             assert lengths[label] == pytest.approx(length, abs=1e-6)
@@ -54,7 +61,8 @@ def test_points_of_the_hexagonal_lattice() -> None:
 
 @pytest.mark.parametrize("build", [rocksalt, silicon, wurtzite, corundum, quartz, triclinic])
 @pytest.mark.parametrize(
-    "rows", [np.eye(3, dtype=int), [[1, 1, 0], [0, 1, -1], [1, 1, 1]], [[1, 0, 0], [2, 1, 0], [0, -1, 1]]]
+    "rows",
+    [np.eye(3, dtype=int), [[1, 1, 0], [0, 1, -1], [1, 1, 1]], [[1, 0, 0], [2, 1, 0], [0, -1, 1]]],
 )
 def test_same_figure_in_space_as_seekpath_draws(build, rows: list[list[int]]) -> None:
     """In its own cell, seekpath's points span the same lengths and angles, label by label."""

@@ -41,7 +41,13 @@ def charged(rocksalt_springs: Potential) -> Phonons:
     charges = np.array([1.1 if z == 11 else -1.1 for z in rocksalt().numbers])
     born = charges[:, None, None] * np.eye(3), 2.4 * np.eye(3)
     return compute_phonons(
-        rocksalt(), rocksalt_springs, min_length=7, mesh=15, projected_mesh=8, born=born, band_points=5
+        rocksalt(),
+        rocksalt_springs,
+        min_length=7,
+        mesh=15,
+        projected_mesh=8,
+        born=born,
+        band_points=5,
     )
 
 
@@ -58,9 +64,7 @@ def test_round_trip(saved: Path, quartz_phonons: Phonons) -> None:
     np.testing.assert_allclose(moved, np.rint(moved), atol=1e-10)
     temperatures = [0.0, 77.0, 300.0]
     for name in ("free_energy", "entropy", "heat_capacity"):
-        found, expected = (
-            getattr(p.thermal(temperatures), name) for p in (loaded, quartz_phonons)
-        )
+        found, expected = (getattr(p.thermal(temperatures), name) for p in (loaded, quartz_phonons))
         np.testing.assert_allclose(found, expected, atol=1e-8)
     assert loaded.bands().labels == quartz_phonons.bands().labels
     np.testing.assert_allclose(
@@ -140,7 +144,9 @@ def test_summary_agrees_with_the_result(saved: Path, quartz_phonons: Phonons) ->
     assert summary == json.loads(json.dumps(quartz_phonons.summary()))
 
 
-def test_older_result_is_replaced(quartz_phonons: Phonons, charged: Phonons, tmp_path: Path) -> None:
+def test_older_result_is_replaced(
+    quartz_phonons: Phonons, charged: Phonons, tmp_path: Path
+) -> None:
     folder = tmp_path / "out"
     quartz_phonons.save(folder)
     charged.save(folder)
@@ -183,7 +189,11 @@ def test_file_in_the_way_is_refused(charged: Phonons, tmp_path: Path) -> None:
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 @pytest.mark.parametrize("step", ["save_figure", "json.dumps"])
 def test_failure_halfway_leaves_nothing(
-    charged: Phonons, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, step: str
+    charged: Phonons,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    step: str,
 ) -> None:
     def fail(*_args: object, **_kwargs: object) -> None:
         raise error

@@ -22,7 +22,6 @@ from tests.crystals import (
     rocksalt,
     silicon,
     triclinic,
-    turn_of,
     wurtzite,
 )
 
@@ -265,7 +264,9 @@ def test_atoms_too_close() -> None:
 
 
 def test_atoms_too_close_through_the_cell_wall() -> None:
-    close = Atoms("Li2", scaled_positions=[[0.01, 0.5, 0.5], [0.98, 0.5, 0.5]], cell=[9] * 3, pbc=True)
+    close = Atoms(
+        "Li2", scaled_positions=[[0.01, 0.5, 0.5], [0.98, 0.5, 0.5]], cell=[9] * 3, pbc=True
+    )
     refused(close, "0.270 A apart")
 
 

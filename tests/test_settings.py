@@ -15,7 +15,8 @@ from mlphonon.settings import PhononSettings, make_settings, read_settings
 
 
 @pytest.mark.parametrize(
-    "given", ["2 2 3", "2,2,3", " 2 2  3 ", (2, 2, 3), [2, 2, 3], np.array([2, 2, 3]), (2.0, 2.0, 3.0)]
+    "given",
+    ["2 2 3", "2,2,3", " 2 2  3 ", (2, 2, 3), [2, 2, 3], np.array([2, 2, 3]), (2.0, 2.0, 3.0)],
 )
 def test_diagonal_supercells(given: object) -> None:
     matrix = make_settings(supercell=given).supercell_matrix()
@@ -89,9 +90,13 @@ def test_unknown_name_lists_the_known_ones() -> None:
 
 
 def test_temperature_grid_includes_the_last() -> None:
-    np.testing.assert_allclose(make_settings(temperatures="0:300:100").temperature_grid(), [0, 100, 200, 300])
+    np.testing.assert_allclose(
+        make_settings(temperatures="0:300:100").temperature_grid(), [0, 100, 200, 300]
+    )
     np.testing.assert_allclose(make_settings(temperatures=(5, 6, 0.1)).temperature_grid()[-1], 6)
-    np.testing.assert_allclose(make_settings(temperatures=(0, 25, 10)).temperature_grid(), [0, 10, 20])
+    np.testing.assert_allclose(
+        make_settings(temperatures=(0, 25, 10)).temperature_grid(), [0, 10, 20]
+    )
     np.testing.assert_allclose(make_settings(temperatures=(300, 300, 1)).temperature_grid(), [300])
 
 

@@ -37,7 +37,17 @@ def body_centred() -> Atoms:
     return bulk("Fe", cubic=True)
 
 
-CRYSTALS = [rocksalt, silicon, wurtzite, corundum, quartz, pyrite, triclinic, zirconia, body_centred]
+CRYSTALS = [
+    rocksalt,
+    silicon,
+    wurtzite,
+    corundum,
+    quartz,
+    pyrite,
+    triclinic,
+    zirconia,
+    body_centred,
+]
 
 
 def choose(crystal: Crystal, **settings: object) -> np.ndarray:
@@ -194,7 +204,10 @@ def test_the_ceiling_itself_is_allowed() -> None:
 
 def test_matrix_refers_to_the_cell_as_it_was_given() -> None:
     """2x2x2 of the conventional cell holds 64 atoms, of the primitive cell 16."""
-    conventional, primitive = make_crystal(rocksalt()), make_crystal(bulk("NaCl", "rocksalt", a=5.69))
+    conventional, primitive = (
+        make_crystal(rocksalt()),
+        make_crystal(bulk("NaCl", "rocksalt", a=5.69)),
+    )
     assert round(np.linalg.det(choose(conventional, supercell="2 2 2"))) == 32
     assert round(np.linalg.det(choose(primitive, supercell="2 2 2"))) == 8
 

@@ -33,9 +33,7 @@ def test_einstein_crystal(rocksalt_springs: AsePotential) -> None:
     boson = 1 / np.expm1(x)
     energy = 3 * R * TERAHERTZ * frequency / 1000
     np.testing.assert_allclose(found.temperatures, temperatures)
-    np.testing.assert_allclose(
-        found.heat_capacity, 3 * R * x**2 * np.exp(x) * boson**2, rtol=4e-5
-    )
+    np.testing.assert_allclose(found.heat_capacity, 3 * R * x**2 * np.exp(x) * boson**2, rtol=4e-5)
     np.testing.assert_allclose(
         found.entropy, 3 * R * (x * boson - np.log1p(-np.exp(-x))), rtol=4e-5
     )
@@ -104,8 +102,6 @@ def test_default_grid_is_that_of_the_settings(quartz_phonons: Phonons) -> None:
 
 
 @pytest.mark.parametrize("temperatures", [[-1.0], 300.0, [[300.0]], [float("nan")]])
-def test_impossible_temperatures_are_refused(
-    quartz_phonons: Phonons, temperatures: object
-) -> None:
+def test_impossible_temperatures_are_refused(quartz_phonons: Phonons, temperatures: object) -> None:
     with pytest.raises(ValueError, match="temperatures"):
         quartz_phonons.thermal(temperatures)

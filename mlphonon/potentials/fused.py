@@ -169,7 +169,8 @@ def fuse_convolutions(model: torch.nn.Module) -> None:
     """Put, in place, a `ScalarConvolution` into every layer of a MACE fed with scalars alone."""
     l_max = int(model.spherical_harmonics._lmax)
     for layer in model.interactions:
-        if type(layer).__name__ not in HOOKED_LAYERS:
+        fused_already = isinstance(layer.conv_tp, ScalarConvolution)
+        if type(layer).__name__ not in HOOKED_LAYERS or fused_already:
             continue
         # Models pickled by older versions of mace have no edge_irreps of their own.
         senders = getattr(layer, "edge_irreps", layer.node_feats_irreps)

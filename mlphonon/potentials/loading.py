@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mlphonon.errors import PotentialError
 from mlphonon.potentials.catalogue import CatalogueEntry, find_entry, known_names
 from mlphonon.potentials.potential import Potential
+from mlphonon.potentials.quiet import libraries_muted
 from mlphonon.potentials.store import (
     FOLDER_FILES,
     accept,
@@ -48,6 +49,7 @@ class _Weights:
     sha256: str
 
 
+@libraries_muted()
 def load_potential(
     potential: str | os.PathLike[str] | Potential | Calculator,
     *,

@@ -16,20 +16,7 @@ import torch
 from torch.nn.utils import parametrize
 
 from mlphonon.potentials.fused import ElementLinear
-
-NOBLE_GASES = (0, 2, 10, 18, 36, 54, 86, 118)
-F_BLOCK = 19
-"""Stands for the group of lanthanides and actinides."""
-
-
-def period_and_group(number: int) -> tuple[int, int]:
-    """Return period (1 to 7) and group (1 to 18, or 19 for the f block) of an element."""
-    period = next(p for p, end in enumerate(NOBLE_GASES) if number <= end)
-    place, length = number - NOBLE_GASES[period - 1], NOBLE_GASES[period] - NOBLE_GASES[period - 1]
-    if place <= 2 and number != 2:
-        return period, place
-    from_end = 18 - (length - place)
-    return (period, from_end) if from_end >= 3 else (period, F_BLOCK)
+from mlphonon.training.periodic_table import period_and_group
 
 
 def element_descriptors(numbers: tuple[int, ...]) -> np.ndarray:
@@ -61,7 +48,8 @@ class _SharedWeight(torch.nn.Module):
         before, elements, _ = shape
         after = weight.numel() // (before * elements)
         spread = float(weight.detach().std())
-        self.shared = torch.nn.Parameter(spread * torch.randn(before, rows.shape[1], after))
+        start = torch.randn(before, rows.shape[1], after, dtype=weight.dtype)
+        self.shared = torch.nn.Parameter(spread * start)
 
     def forward(self, own: torch.Tensor) -> torch.Tensor:
         shared = torch.einsum("ek,bka->bea", self.rows, self.shared)
@@ -83,7 +71,7 @@ def share_elements(model: torch.nn.Module) -> None:
 def _element_weights(
     model: torch.nn.Module, n: int
 ) -> Iterator[tuple[torch.nn.Module, str, tuple[int, int, int]]]:
-    """Module, name and shape (before, n_elements, after) of each weight that has elements."""
+    """Yield module, name and shape (before, n_elements, after) of each element-wise weight."""
     yield model.node_embedding.linear, "weight", (1, n, -1)
     for layer in model.interactions:
         if isinstance(layer.skip_tp, ElementLinear):

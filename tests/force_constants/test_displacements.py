@@ -27,9 +27,7 @@ A = 3.35
 ALONG, ACROSS = 3.0, 0.8
 
 
-def solve(
-    atoms: Atoms, potential: Potential, matrix: object, **settings: object
-) -> ForceConstants:
+def solve(atoms: Atoms, potential: Potential, matrix: object, **settings: object) -> ForceConstants:
     chosen = PhononSettings(**settings)
     phonopy = plan_displacements(atoms, np.asarray(matrix), chosen)
     return from_displacements(phonopy, potential, chosen)
@@ -127,7 +125,10 @@ def test_force_constants_obey_their_laws(matrix: object) -> None:
 def test_second_derivative_of_the_energy() -> None:
     """One element by differences of energies alone, with another step and no symmetry."""
     atoms = space_group_crystal(
-        ["Cu", "Au"], [(0, 0, 0), (0.5, 0.5, 0.5)], spacegroup=123, cellpar=[2.8, 2.8, 3.6, 90, 90, 90]
+        ["Cu", "Au"],
+        [(0, 0, 0), (0.5, 0.5, 0.5)],
+        spacegroup=123,
+        cellpar=[2.8, 2.8, 3.6, 90, 90, 90],
     )
     found = solve(atoms, AsePotential(EMT()), 3 * np.eye(3, dtype=int), displacement=1e-3)
     rest = displaced_structures(found.phonopy)[0]

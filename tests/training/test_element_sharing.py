@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 
 from mlphonon.potentials.architecture import MaceArchitecture
@@ -10,7 +9,6 @@ from mlphonon.potentials.kernels import probe_structure
 from mlphonon.potentials.mace import MacePotential
 from mlphonon.training.element_sharing import (
     element_descriptors,
-    period_and_group,
     plain_weights,
     share_elements,
 )
@@ -25,29 +23,6 @@ SHAPE = MaceArchitecture(
     radial_mlp=(8,),
     first_interaction="RealAgnosticInteractionBlock",
 )
-
-
-@pytest.mark.parametrize(
-    ("number", "place"),
-    [
-        (1, (1, 1)),
-        (3, (2, 1)),
-        (5, (2, 13)),
-        (9, (2, 17)),
-        (14, (3, 14)),
-        (20, (4, 2)),
-        (21, (4, 3)),
-        (30, (4, 12)),
-        (54, (5, 18)),
-        (58, (6, 19)),
-        (71, (6, 3)),
-        (72, (6, 4)),
-        (82, (6, 14)),
-        (94, (7, 19)),
-    ],
-)
-def test_places_in_the_periodic_table(number: int, place: tuple[int, int]) -> None:
-    assert period_and_group(number) == place
 
 
 def test_descriptors_are_unit_rows_and_closest_within_a_group() -> None:

@@ -1,4 +1,4 @@
-"""Spring models whose phonons are known: ASE calculators, and the formulas for their frequencies."""
+"""Spring models whose phonons are known: ASE calculators, and formulas for frequencies."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import seekpath
@@ -76,11 +78,7 @@ def test_same_figure_in_space_as_seekpath_draws(build, rows: list[list[int]]) ->
     ours_all = np.array([ours[label] for label in labels])
     theirs_all = np.array([theirs["point_coords"][label] @ vectors for label in labels])
     np.testing.assert_allclose(ours_all @ ours_all.T, theirs_all @ theirs_all.T, atol=1e-6)
-    pieces = [
-        (first[0], second[0])
-        for chain in path.chains
-        for first, second in zip(chain[:-1], chain[1:], strict=True)
-    ]
+    pieces = [(first[0], second[0]) for chain in path.chains for first, second in pairwise(chain)]
     assert pieces == theirs["path"]
 
 
@@ -106,6 +104,6 @@ def test_names_of_points() -> None:
     path = find_band_path(make_crystal(rocksalt()).atoms, 1e-5)
     x = np.array(dict(path.chains[0])["X"])
     assert path.name_of(x) == "X"
-    assert path.name_of(x + [1, -2, 0]) == "X"
+    assert path.name_of(x + np.array([1, -2, 0])) == "X"
     assert path.name_of(np.array([1.0, 0, -3.0])) == "GAMMA"
     assert path.name_of(np.array([0.123, 0.2, 0.3])) is None

@@ -1,4 +1,4 @@
-"""Born charges: turned with the crystal, and the splitting they make as phonopy's program has it."""
+"""Born charges turn with the crystal, and split its modes as in phonopy's own program."""
 
 from __future__ import annotations
 

@@ -134,18 +134,16 @@ def test_frequencies_have_the_symmetry_of_the_crystal(case) -> None:
 def test_frequencies_have_the_period_of_the_reciprocal_lattice(case) -> None:
     *_, phonons = case
     q = np.random.default_rng(5).uniform(-0.5, 0.5, (4, 3))
-    moved = q + [[1, 0, 0], [0, -2, 0], [3, 1, -1], [0, 0, 5]]
+    moved = q + np.array([[1, 0, 0], [0, -2, 0], [3, 1, -1], [0, 0, 5]])
     np.testing.assert_allclose(phonons.frequencies(moved), phonons.frequencies(q), atol=1e-7)
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", [view for view in VIEWS if view != "supercell"])
 def test_matrix_in_terms_of_the_given_cell(view: str) -> None:
     """2x2x2 of whatever basis of the same lattice was given is the same supercell."""
     atoms = wurtzite()
     springs = AsePotential(NetworkSprings(atoms, 3.5))
     expected = compute(atoms, springs, supercell="2 2 2")
-    if view == "supercell":
-        pytest.skip("2x2x2 of a supercell is another supercell")
     given = VIEWS[view](atoms)
     found = compute(given, springs, supercell="2 2 2")
     assert found.record.n_atoms_supercell == 32

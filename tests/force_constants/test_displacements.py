@@ -8,6 +8,7 @@ from ase import Atoms
 from ase.calculators.emt import EMT
 from ase.spacegroup import crystal as space_group_crystal
 
+from mlphonon.crystal import make_crystal
 from mlphonon.errors import PotentialError
 from mlphonon.force_constants import ForceConstants
 from mlphonon.force_constants.displacements import (
@@ -20,7 +21,7 @@ from mlphonon.force_constants.displacements import (
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from mlphonon.settings import PhononSettings
-from tests.crystals import triclinic
+from tests.crystals import rocksalt, triclinic
 from tests.springs import LatticeSprings, NetworkSprings, cubic_axes, simple_cubic
 
 A = 3.35
@@ -87,24 +88,25 @@ def test_step_is_what_the_settings_say(displacement: float) -> None:
     np.testing.assert_allclose(found.array[0, 0], (2 * ALONG + 4 * ACROSS) * np.eye(3), atol=1e-9)
 
 
+class Pulling(LatticeSprings):
+    """A constant force on each species besides, which has not the symmetry of the crystal."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=()) -> None:
+        super().calculate(atoms, properties, system_changes)
+        field = np.outer(np.where(atoms.numbers == 11, 1, -1), [0.3, -0.2, 0.1])
+        self.results["forces"] = self.results["forces"] + field
+
+
 def test_forces_at_rest_are_subtracted() -> None:
-    """Springs stretched until they pull on every atom of a P1 crystal: same force constants."""
-    atoms = triclinic()
-    at_rest = NetworkSprings(atoms, reach=3.6)
-
-    class Pulling(NetworkSprings):
-        """A constant force on each species besides; forces alone, as a field would do."""
-
-        def calculate(self, atoms=None, properties=None, system_changes=()) -> None:
-            super().calculate(atoms, properties, system_changes)
-            field = np.outer(atoms.numbers - atoms.numbers.mean(), [0.3, -0.2, 0.1])
-            self.results["forces"] = self.results["forces"] + field
-
-    matrix = 2 * np.eye(3, dtype=int)
-    plain = solve(atoms, AsePotential(at_rest), matrix)
-    pulled = solve(atoms, AsePotential(Pulling(triclinic(), reach=3.6)), matrix)
-    assert pulled.residuals.undisplaced_force > 1.0
-    assert plain.residuals.undisplaced_force != pytest.approx(pulled.residuals.undisplaced_force)
+    """Else they would be taken for an answer to the one displacement that symmetry leaves."""
+    atoms = make_crystal(rocksalt()).atoms
+    matrix = [[-2, 2, 2], [2, -2, 2], [2, 2, -2]]
+    springs = (cubic_axes(2.845), ALONG, ACROSS)
+    plain = solve(atoms, AsePotential(LatticeSprings(*springs)), matrix)
+    pulled = solve(atoms, AsePotential(Pulling(*springs)), matrix)
+    assert plain.n_displacements == pulled.n_displacements == 2
+    assert plain.residuals.undisplaced_force < 1e-9
+    assert pulled.residuals.undisplaced_force == pytest.approx(np.linalg.norm([0.3, 0.2, 0.1]))
     np.testing.assert_allclose(pulled.array, plain.array, atol=1e-9)
 
 

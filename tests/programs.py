@@ -27,9 +27,13 @@ def run_phonopy(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def read_bands(path: Path) -> list[dict]:
+def read_yaml(path: Path) -> dict:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(path.read_text(), Loader=loader)["phonon"]
+    return yaml.load(path.read_text(), Loader=loader)
+
+
+def read_bands(path: Path) -> list[dict]:
+    return read_yaml(path)["phonon"]
 
 
 def read_band_yaml(path: Path) -> np.ndarray:

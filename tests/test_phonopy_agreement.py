@@ -14,7 +14,7 @@ from mlphonon import Phonons, compute_phonons
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from tests.crystals import corundum, pyrite, rocksalt, silicon, triclinic, wurtzite
-from tests.programs import read_band_yaml, read_bands, run_phonopy
+from tests.programs import read_band_yaml, read_bands, read_yaml, run_phonopy
 from tests.springs import NetworkSprings
 
 TOLERANCE = 1e-4
@@ -130,6 +130,8 @@ def test_band_yaml(saved: Path, quartz_phonons: Phonons) -> None:
     np.testing.assert_allclose(np.concatenate(bands.frequencies), found, atol=1e-6)
     positions = [q["q-position"] for q in read_bands(saved / "band.yaml")]
     np.testing.assert_allclose(np.concatenate(bands.segments), positions, atol=1e-7)
+    labels = read_yaml(saved / "band.yaml")["labels"]
+    assert [tuple(pair) for pair in labels] == list(bands.labels)
     distances = [q["distance"] for q in read_bands(saved / "band.yaml")]
     np.testing.assert_allclose(np.concatenate(bands.distances), distances, atol=1e-6)
 

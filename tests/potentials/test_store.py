@@ -33,6 +33,9 @@ from mlphonon.potentials.store import (
 BODY = bytes(range(256)) * 5000
 SHA256 = hashlib.sha256(BODY).hexdigest()
 
+SHIPPED = ("embedded", "ok")
+"""The potential that ships inside is verified first, whatever was pulled."""
+
 
 class Server:
     """A local HTTP server that counts what it is asked."""
@@ -176,7 +179,7 @@ def test_file_where_the_folder_should_be(server: Server, folder: Path) -> None:
     assert str(folder) in one_line(caught.value)
     assert server.requests == []
     assert folder.read_text() == "in the way"
-    assert verify() == []
+    assert verify() == [SHIPPED]
 
 
 def test_full_disk(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,10 +239,10 @@ def test_trusted_pull_is_recorded_and_checked_ever_after(server: Server, folder:
     record = (folder / "stand-in.model.sha256").read_text()
     assert record == f"{SHA256}  stand-in.model\n"
     assert pull(entry) == path, "what was trusted once needs no further trust"
-    assert verify() == [("stand-in.model", "recorded")]
+    assert verify() == [SHIPPED, ("stand-in.model", "recorded")]
 
     path.write_bytes(BODY + b"x")
-    assert verify() == [("stand-in.model", "changed")]
+    assert verify() == [SHIPPED, ("stand-in.model", "changed")]
     for trust in (False, True):
         with pytest.raises(PotentialError, match="is not the file it should be"):
             pull(entry, trust=trust)
@@ -307,16 +310,16 @@ def test_unreadable_record_is_one_clear_line(server: Server, folder: Path) -> No
     with pytest.raises(PotentialError, match=r"cannot read .*sha256") as caught:
         pull(make_entry(server, sha256=None))
     one_line(caught.value)
-    assert verify() == [("stand-in.model", "unreadable")]
+    assert verify() == [SHIPPED, ("stand-in.model", "unreadable")]
 
 
 def test_verify_tells_the_good_from_the_bad(folder: Path) -> None:
-    assert verify() == []
+    assert verify() == [SHIPPED]
     folder.mkdir(parents=True)
     (folder / "mace-mpa-0-medium.model").write_bytes(b"not that one")
     (folder / "mine.model").write_bytes(BODY)
     (folder / ".mine.model.part").write_bytes(b"")
-    assert verify() == [("mace-mpa-0", "changed"), ("mine.model", "unknown")]
+    assert verify() == [SHIPPED, ("mace-mpa-0", "changed"), ("mine.model", "unknown")]
 
 
 def test_embedded_needs_no_pull() -> None:
@@ -363,4 +366,6 @@ def test_command_line(
     (folder / "stand-in.model").write_bytes(b"changed")
     checked = run(app, ["verify"])
     assert checked.exit_code == 2
-    assert checked.stdout.startswith("stand-in\tBAD")
+    shipped, pulled_line = checked.stdout.splitlines()
+    assert shipped.startswith("embedded\tok")
+    assert pulled_line.startswith("stand-in\tBAD")

@@ -72,9 +72,7 @@ def read_born(source: Path | tuple[Any, Any], crystal: Crystal, symprec: float) 
 
     given = crystal.given.copy()
     if np.linalg.det(given.cell.array) < 0:
-        positions = given.positions.copy()
-        given.set_cell(-given.cell.array)
-        given.positions = positions
+        given.set_cell(-given.cell.array, scale_atoms=False)
     if isinstance(source, tuple):
         charges, dielectric = (np.asarray(part, dtype=float) for part in source)
         if charges.shape != (len(given), 3, 3) or dielectric.shape != (3, 3):

@@ -120,12 +120,12 @@ def _write_files(phonons: Phonons, folder: Path) -> None:
     ph.band_structure.write_yaml(filename=folder / "band.yaml")
     ph.write_projected_dos(folder / "projected_dos.dat")
     ph.thermal_properties.write_yaml(filename=folder / "thermal_properties.yaml")
-    total = phonons.dos()
+    # For phonopy to have it at hand; the projected one above does not give it.
+    phonons.dos()
     ph.write_total_dos(folder / "total_dos.dat")
     title = phonons.record.formula
     save_figure(plot_bands_dos(bands, dos, title=title), folder / "bands_dos.png")
     save_figure(plot_thermal(thermal, title=title), folder / "thermal.png")
-    del total
     (folder / "phonons.json").write_text(json.dumps(summary, indent=1) + "\n")
 
 

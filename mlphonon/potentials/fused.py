@@ -1,8 +1,9 @@
-"""A quicker convolution for MACE models whose messages start from scalars, for any device.
+"""Quicker arithmetic for MACE layers that are fed with scalars, for any device.
 
 e3nn forms the product of sender features and spherical harmonics edge by edge, an array of
 (edges, channels x (l_max + 1)^2) that is written, read and added up again, in each derivative
-once more. Here the sum over neighbours is a matrix product, and that array never exists.
+once more. Here the sum over neighbours is a matrix product, and that array never exists. And
+where e3nn multiplies by one-hot elements, the element's matrix is simply taken.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ class ElementLinear(torch.nn.Module):
 
 
 def fuse_convolutions(model: torch.nn.Module) -> None:
-    """Put, in place, a `ScalarConvolution` into every layer of a MACE fed with scalars alone."""
+    """Put, in place, the quicker arithmetic into every layer of a MACE that it fits."""
     l_max = int(model.spherical_harmonics._lmax)
     for layer in model.interactions:
         fused_already = isinstance(layer.conv_tp, ScalarConvolution)

@@ -105,24 +105,12 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with one tiny MACE of Na and Cl, as a pickle and as plain weights."""
     import torch
 
-    from mlphonon.potentials.architecture import MaceArchitecture, save_weights
+    from mlphonon.potentials.architecture import save_weights
+    from tests.tiny_mace import TINY
 
-    architecture = MaceArchitecture(
-        atomic_numbers=(11, 17),
-        atomic_energies=(-1.0, -2.0),
-        avg_num_neighbors=10.0,
-        scale=1.0,
-        r_max=4.0,
-        num_bessel=4,
-        max_ell=1,
-        hidden_irreps="4x0e",
-        correlation=2,
-        radial_mlp=(8,),
-        readout_irreps="4x0e",
-    )
     torch.manual_seed(1)
-    model = architecture.build()
+    model = TINY.build()
     folder = tmp_path_factory.mktemp("weights")
     torch.save(model, folder / "tiny.model")
-    save_weights(model, architecture, folder / "plain")
+    save_weights(model, TINY, folder / "plain")
     return folder

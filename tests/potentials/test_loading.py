@@ -19,9 +19,10 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from mlphonon.errors import PotentialError, UntrustedFileError
-from mlphonon.potentials.architecture import MaceArchitecture, save_weights
+from mlphonon.potentials.architecture import save_weights
 from mlphonon.potentials.loading import load_potential, resolve_device
 from mlphonon.potentials.potential import Potential
+from tests.tiny_mace import TINY
 
 ENTRY = """
 [tiny]
@@ -53,27 +54,14 @@ class QuietHandler(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with one tiny MACE, as a pickle and as plain weights."""
-    architecture = MaceArchitecture(
-        atomic_numbers=(11, 17),
-        atomic_energies=(-1.0, -2.0),
-        avg_num_neighbors=10.0,
-        scale=1.0,
-        r_max=4.0,
-        num_bessel=4,
-        max_ell=1,
-        hidden_irreps="4x0e",
-        correlation=2,
-        radial_mlp=(8,),
-        readout_irreps="4x0e",
-    )
     torch.manual_seed(1)
-    model = architecture.build()
+    model = TINY.build()
     folder = tmp_path_factory.mktemp("weights")
     # Rounded as plain weights are, so that both forms give the same energies.
     for parameter in model.parameters():
         parameter.data = parameter.data.float().double()
     torch.save(model, folder / "tiny.model")
-    save_weights(model, architecture, folder / "plain")
+    save_weights(model, TINY, folder / "plain")
     return folder
 
 

@@ -10,7 +10,10 @@ import typer
 
 def train_command(
     recipe: Annotated[Path, typer.Argument(help="YAML file (see mlphonon/potentials/embedded).")],
-    data: Annotated[Path, typer.Option(help="Labelled frames: extended XYZ, gzipped or not.")],
+    data: Annotated[
+        list[Path],
+        typer.Option(help="Labelled frames: extended XYZ, gzipped or not; may be given again."),
+    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder for weights, log and checkpoint.")
     ],
@@ -20,8 +23,9 @@ def train_command(
     from mlphonon.training.recipe import Recipe
 
     chosen = Recipe.read(recipe)
-    if not data.is_file():
-        raise TrainingError(f"there is no file {data}", fix="give --data labelled frames")
+    for path in data:
+        if not path.is_file():
+            raise TrainingError(f"there is no file {path}", fix="give --data labelled frames")
 
     from mlphonon.training.loop import train
 

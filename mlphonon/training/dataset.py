@@ -56,22 +56,26 @@ class LabelledFrames:
         return LabelledFrames(kept, self.sha256), LabelledFrames(held, self.sha256)
 
 
-def read_frames(path: Path) -> LabelledFrames:
-    """Read labelled frames from an (optionally gzipped) extended XYZ file.
+def read_frames(*paths: Path) -> LabelledFrames:
+    """Read labelled frames from (optionally gzipped) extended XYZ files.
 
     Raises
     ------
     TrainingError
-        If the file cannot be read or a frame lacks a label.
+        If a file cannot be read or a frame lacks a label.
     """
-    try:
-        raw = path.read_bytes()
-        # Unpacked first: ASE seeks back before each frame, which takes quadratic time in a gzip.
-        text = gzip.decompress(raw).decode() if path.suffix == ".gz" else raw.decode()
-        frames = ase.io.read(io.StringIO(text), index=":", format="extxyz")
-    except (OSError, UnicodeDecodeError, ValueError, EOFError) as error:
-        raise TrainingError(f"cannot read labelled frames from {path}", str(error)) from error
-    return LabelledFrames(tuple(frames), hashlib.sha256(raw).hexdigest())
+    frames: list[Atoms] = []
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            raw = path.read_bytes()
+            # Unpacked first: ASE seeks back before each frame, quadratic time in a gzip.
+            text = gzip.decompress(raw).decode() if path.suffix == ".gz" else raw.decode()
+            frames += ase.io.read(io.StringIO(text), index=":", format="extxyz")
+        except (OSError, UnicodeDecodeError, ValueError, EOFError) as error:
+            raise TrainingError(f"cannot read labelled frames from {path}", str(error)) from error
+        digest.update(raw)
+    return LabelledFrames(tuple(frames), digest.hexdigest())
 
 
 def fit_atomic_energies(frames: LabelledFrames) -> dict[int, float]:

@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,7 @@ from mlphonon.training.dataset import (
 )
 from mlphonon.training.element_sharing import plain_weights, share_elements
 from mlphonon.training.loss import training_loss
+from mlphonon.training.muon import Muon, matrix_blocks
 from mlphonon.training.recipe import Recipe
 from mlphonon.training.validation import ErrorTable, measure_errors
 
@@ -58,9 +60,9 @@ class Workspace:
         return np.array([graph.edge_index.shape[1] for graph in self.training])
 
 
-def prepare(recipe: Recipe, data: Path) -> Workspace:
-    """Read, split and turn into graphs the labelled frames of `data`."""
-    frames = read_frames(data)
+def prepare(recipe: Recipe, data: Sequence[Path]) -> Workspace:
+    """Read, split and turn into graphs the labelled frames of the files `data`."""
+    frames = read_frames(*data)
     training, validation = frames.split(recipe.validation_fraction, recipe.seed)
     elements = frames.elements
     references = fit_atomic_energies(training)
@@ -86,12 +88,24 @@ def prepare(recipe: Recipe, data: Path) -> Workspace:
     return Workspace(recipe, architecture, graphs, held, held_kinds, frames.sha256)
 
 
-def learning_rate(recipe: Recipe, step: int, total: int) -> float:
-    """Warm-up, plateau, and a linear fall to zero over the last `decay_fraction` of `total`."""
+def rate_share(recipe: Recipe, step: int, total: int) -> float:
+    """Share of the full learning rates that a step gets.
+
+    Warm-up, plateau, and a linear fall to zero over the last `decay_fraction` of `total`.
+    """
     falling = max(1.0, recipe.decay_fraction * total)
-    return recipe.learning_rate * max(
-        0.0, min(1.0, (step + 1) / recipe.warmup_steps, (total - step) / falling)
+    return max(0.0, min(1.0, (step + 1) / recipe.warmup_steps, (total - step) / falling))
+
+
+def make_optimizers(model: torch.nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of a model, Adam for all else."""
+    blocks = list(matrix_blocks(model))
+    matrices = {id(block.parameter) for block in blocks}
+    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in matrices]
+    adam = torch.optim.Adam(
+        rest, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, amsgrad=True
     )
+    return [adam, Muon(blocks, lr=recipe.matrix_learning_rate)]
 
 
 class Trainer:
@@ -106,9 +120,7 @@ class Trainer:
         if recipe.share_elements:
             share_elements(self.model)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(
-            self.parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, amsgrad=True
-        )
+        self.optimizers = make_optimizers(self.model, recipe)
         self.average = [p.detach().clone() for p in self.parameters]
         self.step = 0
         self.seconds = 0.0
@@ -141,7 +153,8 @@ class Trainer:
                 fix="give another output folder, or the recipe and data it was begun with",
             )
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         self.average = list(state["average"])
         self.step, self.seconds = state["step"], state["seconds"]
 
@@ -150,7 +163,7 @@ class Trainer:
         state = {
             "identity": [self.work.recipe.digest(), self.work.data_sha256],
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "average": self.average,
             "step": self.step,
             "seconds": seconds,
@@ -167,13 +180,15 @@ class Trainer:
             batch.to_dict(), training=True, compute_force=True, compute_stress=True
         )
         loss = training_loss(recipe.loss, batch, predicted)
-        self.optimizer.zero_grad(set_to_none=False)
+        self.model.zero_grad(set_to_none=False)
         loss.backward()
         self.average_gradients()
         torch.nn.utils.clip_grad_norm_(self.parameters, recipe.gradient_clip)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(recipe, self.step, self.total_steps)
-        self.optimizer.step()
+        share = rate_share(recipe, self.step, self.total_steps)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = share * optimizer.defaults["lr"]
+            optimizer.step()
         # The average follows quickly at first, so that early validation is not of old weights.
         decay = min(recipe.ema_decay, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
@@ -253,7 +268,8 @@ class Trainer:
 
     def log_row(self, loss: float, seconds: float, errors: ErrorTable) -> dict[str, Any]:
         """Return what one line of the log says."""
-        rate = learning_rate(self.work.recipe, self.step - 1, self.total_steps)
+        recipe = self.work.recipe
+        rate = recipe.learning_rate * rate_share(recipe, self.step - 1, self.total_steps)
         row: dict[str, Any] = {
             "epoch": round(self.step / self.steps_per_epoch, 3),
             "step": self.step,
@@ -282,8 +298,8 @@ def write_log(path: Path, row: dict[str, Any]) -> None:
     print("  ".join(f"{key}={value}" for key, value in row.items()), flush=True)
 
 
-def train(recipe: Recipe, data: Path, folder: Path) -> None:
-    """Train by `recipe` on the frames in `data`; weights, log and checkpoint go to `folder`."""
+def train(recipe: Recipe, data: Sequence[Path], folder: Path) -> None:
+    """Train by `recipe` on the frames in the files `data`; what comes of it goes to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     if recipe.processes == 1:
         _process(0, recipe, data, folder, 0)
@@ -294,7 +310,7 @@ def train(recipe: Recipe, data: Path, folder: Path) -> None:
     )
 
 
-def _process(rank: int, recipe: Recipe, data: Path, folder: Path, port: int) -> None:
+def _process(rank: int, recipe: Recipe, data: Sequence[Path], folder: Path, port: int) -> None:
     """Body of one training process."""
     # One thread each: two one-thread processes do 1.36 times the work of one with two threads.
     torch.set_num_threads(1)

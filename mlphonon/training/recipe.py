@@ -47,9 +47,10 @@ class LossSettings(Frozen):
 class Recipe(Frozen):
     """A training run. The same recipe and data give the same weights on the same machine.
 
-    The learning rate rises over `warmup_steps`, stays, and falls linearly to zero over
-    the last `decay_fraction` of `epochs`; so a run that has not begun to fall may be
-    given another `epochs` and resumed.
+    Adam (`learning_rate`) moves all weights but the matrices, which Muon moves
+    (`matrix_learning_rate`, see `mlphonon.training.muon`). Both rates rise over
+    `warmup_steps`, stay, and fall linearly to zero over the last `decay_fraction` of
+    `epochs`; so a run that has not begun to fall may be given another `epochs` and resumed.
     """
 
     shape: ShapeSettings = ShapeSettings()
@@ -61,6 +62,7 @@ class Recipe(Frozen):
     processes: int = Field(default=2, ge=1)
     epochs: float = Field(default=20, gt=0)
     learning_rate: float = 0.01
+    matrix_learning_rate: float = 0.003
     warmup_steps: int = 200
     decay_fraction: float = Field(default=0.35, gt=0, le=1)
     weight_decay: float = 1e-6

@@ -26,6 +26,15 @@ def test_gzipped_and_plain_frames_are_the_same(data: Path, tmp_path: Path) -> No
     np.testing.assert_array_equal(plain.frames[5].positions, unpacked.frames[5].positions)
 
 
+def test_several_files_are_joined_in_order(data: Path, tmp_path: Path) -> None:
+    other = tmp_path / "more.extxyz"
+    ase.io.write(other, ase.io.read(data, index="3:5"), format="extxyz")
+    joined, first = read_frames(data, other), read_frames(data)
+    assert len(joined.frames) == 18
+    np.testing.assert_array_equal(joined.frames[16].positions, first.frames[3].positions)
+    assert joined.sha256 not in {first.sha256, read_frames(other).sha256}
+
+
 def test_split_keeps_all_frames_of_a_formula_together(data: Path) -> None:
     frames = read_frames(data)
     kept, held = frames.split(0.2, seed=9)

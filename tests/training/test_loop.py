@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from mlphonon import load_potential
 from mlphonon.errors import TrainingError
-from mlphonon.training.loop import Trainer, collate, learning_rate, prepare, train
+from mlphonon.training.loop import Trainer, collate, prepare, rate_share, train
 from mlphonon.training.loss import training_loss
 from mlphonon.training.recipe import LossSettings, Recipe
 
@@ -21,7 +21,7 @@ def test_training_lowers_the_error_and_leaves_a_potential(
 ) -> None:
     changes = {"epochs": 40.0, "learning_rate": 0.05, "decay_fraction": 0.5}
     recipe = Recipe.read(recipe_file).model_copy(update=changes)
-    train(recipe, data, tmp_path / "run")
+    train(recipe, [data], tmp_path / "run")
     with (tmp_path / "run" / "log.csv").open() as file:
         losses = [float(row["loss"]) for row in csv.DictReader(file)]
     assert losses[-1] < 0.6 * losses[0]
@@ -34,14 +34,14 @@ def test_a_resumed_run_ends_with_the_same_weights_to_the_bit(
     data: Path, recipe_file: Path, tmp_path: Path
 ) -> None:
     recipe = Recipe.read(recipe_file)
-    train(recipe, data, tmp_path / "whole")
-    work = prepare(recipe, data)
+    train(recipe, [data], tmp_path / "whole")
+    work = prepare(recipe, [data])
     (tmp_path / "parts").mkdir()
     first = Trainer(work, tmp_path / "parts", 0)
     for frames in first.epoch_batches(0)[:3]:
         first.train_step(frames[0])
     first.save(1.0)
-    train(recipe, data, tmp_path / "parts")
+    train(recipe, [data], tmp_path / "parts")
     whole, parts = (
         load_file(tmp_path / name / "weights.safetensors") for name in ("whole", "parts")
     )
@@ -53,7 +53,7 @@ def test_a_resumed_run_ends_with_the_same_weights_to_the_bit(
 @pytest.mark.slow
 def test_two_processes_train_alike_on_both(data: Path, recipe_file: Path, tmp_path: Path) -> None:
     recipe = Recipe.read(recipe_file).model_copy(update={"processes": 2, "edges_per_batch": 200})
-    train(recipe, data, tmp_path / "two")
+    train(recipe, [data], tmp_path / "two")
     with (tmp_path / "two" / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2
@@ -64,28 +64,35 @@ def test_a_checkpoint_of_another_recipe_is_refused(
     data: Path, recipe_file: Path, tmp_path: Path
 ) -> None:
     recipe = Recipe.read(recipe_file)
-    work = prepare(recipe, data)
+    work = prepare(recipe, [data])
     Trainer(work, tmp_path, 0).save(0.0)
-    other = prepare(recipe.model_copy(update={"learning_rate": 0.5}), data)
+    other = prepare(recipe.model_copy(update={"learning_rate": 0.5}), [data])
     with pytest.raises(TrainingError, match="another recipe"):
         Trainer(other, tmp_path, 0)
 
 
 def test_every_epoch_has_as_many_steps(data: Path, recipe_file: Path, tmp_path: Path) -> None:
-    trainer = Trainer(prepare(Recipe.read(recipe_file), data), tmp_path, 0)
+    trainer = Trainer(prepare(Recipe.read(recipe_file), [data]), tmp_path, 0)
     assert {len(trainer.epoch_batches(epoch)) for epoch in range(30)} == {trainer.steps_per_epoch}
 
 
-def test_learning_rate_rises_stays_and_falls_to_zero() -> None:
-    recipe = Recipe(learning_rate=0.1, warmup_steps=10, decay_fraction=0.5)
-    assert learning_rate(recipe, 0, 100) == pytest.approx(0.01)
-    assert learning_rate(recipe, 40, 100) == 0.1
-    assert learning_rate(recipe, 75, 100) == pytest.approx(0.05)
-    assert learning_rate(recipe, 100, 100) == 0.0
+def test_rates_rise_stay_and_fall_to_zero() -> None:
+    recipe = Recipe(warmup_steps=10, decay_fraction=0.5)
+    assert rate_share(recipe, 0, 100) == pytest.approx(0.1)
+    assert rate_share(recipe, 40, 100) == 1.0
+    assert rate_share(recipe, 75, 100) == pytest.approx(0.5)
+    assert rate_share(recipe, 100, 100) == 0.0
+
+
+def test_each_weight_has_one_optimizer(data: Path, recipe_file: Path, tmp_path: Path) -> None:
+    trainer = Trainer(prepare(Recipe.read(recipe_file), [data]), tmp_path, 0)
+    held = [id(p) for o in trainer.optimizers for group in o.param_groups for p in group["params"]]
+    assert len(held) == len(set(held))
+    assert set(held) == {id(p) for p in trainer.parameters}
 
 
 def test_loss_of_known_errors(data: Path, recipe_file: Path) -> None:
-    work = prepare(Recipe.read(recipe_file), data)
+    work = prepare(Recipe.read(recipe_file), [data])
     batch = collate(work.training[:2])
     frames = batch.forces.shape[0]
     predicted = {

@@ -11,6 +11,7 @@ from ase import Atoms, units
 
 from mlphonon.crystal import Crystal, symmetry_count
 from mlphonon.errors import RelaxationError
+from mlphonon.potentials.calculator import as_calculator
 from mlphonon.settings import PhononSettings
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class _Stage:
         from ase.filters import FrechetCellFilter
 
         self._atoms = atoms.copy()
-        self._atoms.calc = _evaluating_calculator(potential)
+        self._atoms.calc = as_calculator(potential)
         self._settings = settings
         self._atoms.set_constraint(FixSymmetry(self._atoms, symprec=settings.symprec))
         self._filter: Any = FrechetCellFilter(self._atoms)
@@ -144,34 +145,6 @@ class _Stage:
         copy = self._atoms.copy()
         copy.set_constraint()
         return copy
-
-
-def _evaluating_calculator(potential: Potential) -> Any:
-    """Wrap `potential` as a calculator that asks `Potential.evaluate`, so that both agree."""
-    from ase.calculators.calculator import Calculator, all_changes
-
-    class Evaluating(Calculator):
-        implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
-
-        def calculate(
-            self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes
-        ) -> None:
-            super().calculate(atoms, properties, system_changes)
-            evaluation = potential.evaluate([atoms])[0]
-            if not np.isfinite(evaluation.stress).all():
-                raise RelaxationError(
-                    f"potential '{potential.info.name}' gives no stress",
-                    "the cell cannot be relaxed without",
-                    "use --no-relax on a structure that is at the potential's minimum",
-                )
-            self.results = {
-                "energy": evaluation.energy,
-                "free_energy": evaluation.energy,
-                "forces": evaluation.forces,
-                "stress": evaluation.stress.ravel()[[0, 4, 8, 5, 2, 1]],
-            }
-
-    return Evaluating()
 
 
 def _measure(

@@ -1,9 +1,9 @@
-"""Any ASE calculator as a potential."""
+"""Any ASE calculator as a potential, and any potential as an ASE calculator."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from mlphonon.potentials.potential import (
 if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
+
+    from mlphonon.potentials.potential import Potential
 
 
 class AsePotential:
@@ -93,3 +95,32 @@ class AsePotential:
     def calculator(self) -> Calculator:
         """Return the calculator itself."""
         return self._calculator
+
+
+def as_calculator(potential: Potential) -> Calculator:
+    """Wrap `potential` as a calculator that asks `Potential.evaluate`, so that both agree."""
+    from ase.calculators.calculator import Calculator, all_changes
+
+    class Evaluating(Calculator):
+        implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
+
+        def calculate(
+            self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes
+        ) -> None:
+            super().calculate(atoms, properties, system_changes)
+            found = potential.evaluate([atoms])[0]
+            self.results = {
+                "energy": found.energy,
+                "free_energy": found.energy,
+                "forces": found.forces,
+            }
+            if np.isfinite(found.stress).all():
+                self.results["stress"] = found.stress.ravel()[[0, 4, 8, 5, 2, 1]]
+            elif "stress" in (properties or ()):
+                raise PotentialError(
+                    f"potential '{potential.info.name}' gives no stress",
+                    "the cell cannot be relaxed without",
+                    "use --no-relax on a structure that is at the potential's minimum",
+                )
+
+    return Evaluating()

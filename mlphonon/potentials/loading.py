@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlphonon.errors import PotentialError
 from mlphonon.potentials.catalogue import CatalogueEntry, find_entry, known_names
+from mlphonon.potentials.isolated import PREFIX, IsolatedPotential, parse_spec
 from mlphonon.potentials.potential import Potential
 from mlphonon.potentials.quiet import libraries_muted
 from mlphonon.potentials.store import (
@@ -66,7 +67,9 @@ def load_potential(
         ``"embedded"``; another name of the catalogue, which is downloaded if it is not here
         (asking by name is asking for that; ``MLPHONON_OFFLINE=1`` forbids it); the path of a
         folder with ``weights.safetensors`` and ``architecture.json``; the path of a pickled
-        MACE (``.model``, ``.pt``). A `Potential` is returned as it is, an ASE calculator is
+        MACE (``.model``, ``.pt``); or a calculator in another Python environment,
+        ``"python:/path/to/env:module:factory?argument=value"`` (see
+        `mlphonon.potentials.isolated`). A `Potential` is returned as it is, an ASE calculator is
         wrapped; the other arguments do not touch these two.
     device : str
         ``"auto"`` (a GPU if there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
@@ -90,6 +93,8 @@ def load_potential(
     if dtype not in ("float32", "float64"):
         raise PotentialError(f"dtype '{dtype}' is unknown", fix="use float32 or float64")
     options = _Options(resolve_device(device), dtype, trust, head)
+    if str(potential).startswith(PREFIX):
+        return IsolatedPotential(parse_spec(str(potential), options.device), str(potential))
     if _is_path(potential):
         return _build(_read_path(Path(potential).expanduser(), options), options, head)
     entry = find_entry(str(potential))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -75,6 +76,11 @@ BACKENDS = {
     ),
     "mace with vectors": Backend(random_mace, ("Mg", "O"), "Na"),
     "ase calculator": Backend(lambda: AsePotential(EMT()), ("Cu", "Au"), "Na"),
+    "in another process": Backend(
+        lambda: load_potential(f"python:{sys.executable}:ase.calculators.emt:EMT"),
+        ("Cu", "Au"),
+        "Na",
+    ),
 }
 
 

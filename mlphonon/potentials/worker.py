@@ -1,0 +1,166 @@
+"""What runs in the other Python: loads one ASE calculator and answers requests over a pipe.
+
+This file is started by its path in an environment that has ASE and the potential's own
+packages, and nothing of mlphonon. It must go on working with the oldest Python a potential
+needs (3.9). See `mlphonon.potentials.isolated` for the side that asks.
+
+A message is a header in JSON and arrays as they lie in memory: eight bytes for the length of
+the header (little-endian), the header, the arrays end to end. The header's ``arrays`` names
+each array with its dtype and shape.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    # The folder of this file would otherwise lend its mace.py to "import mace".
+    del sys.path[0]
+
+import importlib
+import importlib.util
+import json
+import os
+import struct
+import threading
+import time
+import traceback
+from typing import IO, Any
+
+import numpy as np
+
+
+def write_message(
+    stream: IO[bytes], header: dict[str, Any], arrays: dict[str, np.ndarray] | None = None
+) -> None:
+    """Write a header and named arrays to a binary stream."""
+    arrays = {name: np.ascontiguousarray(array) for name, array in (arrays or {}).items()}
+    layout = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
+    text = json.dumps(dict(header, arrays=layout)).encode()
+    stream.write(struct.pack("<Q", len(text)) + text)
+    for array in arrays.values():
+        stream.write(array.tobytes())
+    stream.flush()
+
+
+def read_message(stream: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Read a header and its arrays; raises EOFError if the other side is gone."""
+    (length,) = struct.unpack("<Q", _read_exactly(stream, 8))
+    header = json.loads(_read_exactly(stream, length))
+    arrays = {}
+    for name, dtype, shape in header.pop("arrays"):
+        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        flat = np.frombuffer(_read_exactly(stream, size), dtype=dtype)
+        arrays[name] = flat.reshape(shape)
+    return header, arrays
+
+
+def _read_exactly(stream: IO[bytes], size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) < size:
+        raise EOFError("the pipe was closed")
+    return data
+
+
+def load_factory(module: str, factory: str) -> Any:
+    """Return an attribute of a module, given by its name or as the path of a .py file."""
+    if module.endswith(".py"):
+        spec = importlib.util.spec_from_file_location("mlphonon_user_module", module)
+        if spec is None or spec.loader is None or not os.path.isfile(module):
+            raise FileNotFoundError("there is no file " + module)
+        loaded = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(loaded)
+    else:
+        loaded = importlib.import_module(module)
+    for name in factory.split("."):
+        loaded = getattr(loaded, name)
+    return loaded
+
+
+def describe(calculator: Any) -> dict[str, Any]:
+    """Say what can be known of a calculator without running it."""
+    versions = {"python": sys.version.split()[0]}
+    for package in ("ase", "numpy", "torch", "jax"):
+        if package in sys.modules:
+            versions[package] = str(getattr(sys.modules[package], "__version__", "unknown"))
+    return {
+        "kind": "ready",
+        "calculator": type(calculator).__name__,
+        "properties": list(calculator.implemented_properties),
+        "versions": versions,
+    }
+
+
+def evaluate_one(
+    calculator: Any, numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return energy, forces and stress (NaN where the calculator has none) of one crystal."""
+    from ase import Atoms
+
+    atoms = Atoms(numbers=numbers, positions=positions, cell=cell, pbc=True)
+    atoms.calc = calculator
+    energy = float(atoms.get_potential_energy())
+    forces = np.array(atoms.get_forces(), dtype=np.float64)
+    stress = np.full((3, 3), np.nan)
+    if "stress" in calculator.implemented_properties:
+        stress = np.array(atoms.get_stress(voigt=False), dtype=np.float64)
+    return energy, forces, stress
+
+
+def answer(calculator: Any, arrays: dict[str, np.ndarray], stream: IO[bytes]) -> None:
+    """Evaluate the crystals of a request, one result message for each."""
+    ends = np.cumsum(arrays["counts"])
+    for cell, count, end in zip(arrays["cells"], arrays["counts"], ends):  # noqa: B905 (3.9)
+        part = slice(end - count, end)
+        numbers, positions = arrays["numbers"][part], arrays["positions"][part]
+        energy, forces, stress = evaluate_one(calculator, numbers, positions, cell)
+        write_message(stream, {"kind": "result", "energy": energy}, {"f": forces, "s": stress})
+
+
+def explain(error: Exception) -> dict[str, Any]:
+    """Turn an exception into a header."""
+    lines = traceback.format_exc().strip().splitlines()
+    first = (str(error).splitlines() or [""])[0]
+    return {
+        "kind": "error",
+        "error": (type(error).__name__ + ": " + first).rstrip(": "),
+        "trace": lines[-12:],
+    }
+
+
+def leave_with(parent: int) -> None:
+    """End this process when its parent has gone, even in the middle of a long evaluation."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+def main() -> None:
+    """Take over stdin and stdout for messages, load the calculator, and serve until the end."""
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    # Whatever libraries print goes to stderr, which the parent keeps as the last words.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    threading.Thread(target=leave_with, args=(os.getppid(),), daemon=True).start()
+    try:
+        header, _ = read_message(requests)
+        try:
+            factory = load_factory(header["module"], header["factory"])
+            calculator = factory(**header["arguments"])
+            write_message(answers, describe(calculator))
+        except Exception as error:  # loading may raise anything; the parent says what it was
+            write_message(answers, explain(error))
+            return
+        while True:
+            _, arrays = read_message(requests)
+            try:
+                answer(calculator, arrays, answers)
+            except Exception as error:  # calculators too
+                write_message(answers, explain(error))
+    except (EOFError, BrokenPipeError):
+        return
+
+
+if __name__ == "__main__":
+    main()

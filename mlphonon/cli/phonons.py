@@ -30,7 +30,10 @@ def phonons(
         Path, typer.Option("-o", "--output", help="Folder; each crystal gets one in it.")
     ] = Path("out"),
     potential: Annotated[
-        str, typer.Option(help="Name ('mlphonon potentials list'), file or folder of weights.")
+        str,
+        typer.Option(
+            help="Name ('mlphonon potentials list'), file or folder, or python:ENV:MODULE:FACTORY."
+        ),
     ] = "embedded",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",

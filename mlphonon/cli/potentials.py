@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Any
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlphonon.cli.chatter import prints_dropped
 from mlphonon.potentials.catalogue import CatalogueEntry, find_entry, read_catalogue
 from mlphonon.potentials.store import BAD, FileStatus, locate, path_of, pull, store_folder
 from mlphonon.potentials.store import verify as verify_store
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 app = typer.Typer(
     name="potentials",
@@ -93,6 +99,63 @@ def verify() -> None:
         typer.echo(f"no downloaded potential in {store_folder()}")
     if any(status in BAD for _, status in found):
         raise typer.Exit(2)
+
+
+@app.command()
+def check(
+    potential: Annotated[
+        str, typer.Argument(help="Name, file, or python:ENVIRONMENT:MODULE:FACTORY?ARGUMENTS.")
+    ],
+    crystal: Annotated[
+        Path | None,
+        typer.Option(help="Structure of elements that it knows; rock salt otherwise."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Load a pickled model; it runs any code it holds.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure here whether a potential's forces are good enough for phonons.
+
+    Exits with 2 if they are not.
+    """
+    from mlphonon.potentials.checking import check_potential
+    from mlphonon.potentials.loading import load_potential
+
+    with prints_dropped():
+        engine = load_potential(potential, device=device, dtype=dtype, trust=trust)
+        report = check_potential(engine, None if crystal is None else _only_structure(crystal))
+    if as_json:
+        record = asdict(report) | {"passed": report.passed, "verdict": report.verdict}
+        typer.echo(json.dumps(record, indent=1))
+    else:
+        for line in report.checks:
+            mark = "ok " if line.passed else "BAD"
+            typer.echo(
+                f"{mark}  {line.name}: {line.value:.1e} {line.unit}"
+                f" (limit {line.limit:g}; {line.meaning})"
+            )
+        typer.echo(f"{report.potential} on {report.structure}: {report.verdict}")
+    if not report.passed:
+        raise typer.Exit(2)
+
+
+def _only_structure(path: Path) -> Atoms:
+    """Read the one crystal in a file, 8 A high at least, so that no atom meets its own image."""
+    import numpy as np
+
+    from mlphonon.crystal import read_crystals
+    from mlphonon.errors import CrystalError
+    from mlphonon.settings import PhononSettings
+    from mlphonon.supercell import perpendicular_heights
+
+    found = read_crystals(path, PhononSettings().symprec)
+    if len(found) != 1:
+        raise CrystalError(f"{path} holds {len(found)} structures", fix="give a file with one")
+    atoms = found[0].atoms
+    return atoms.repeat(np.ceil(8.0 / perpendicular_heights(atoms.cell.array)).astype(int))
 
 
 def _as_record(entry: CatalogueEntry) -> dict[str, Any]:

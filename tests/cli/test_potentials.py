@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+
+from ase.build import bulk
 
 from .conftest import Call
 
@@ -42,3 +45,26 @@ def test_verify_finds_a_stranger_and_a_changed_file(call: Call, tmp_path: Path) 
     assert outcome.code == 2
     assert "BAD" in outcome.out
     assert outcome.err == ""
+
+
+def test_check_measures_and_judges(call: Call) -> None:
+    outcome = call("potentials", "check", "embedded", "--device", "cpu", "--json")
+    record = json.loads(outcome.out)
+    assert outcome.code == 0
+    assert record["passed"] is True
+    assert record["structure"] == "Cl32Na32"
+    assert {check["unit"] for check in record["checks"]} == {"THz", "relative"}
+
+
+def test_check_of_a_potential_elsewhere_on_a_crystal_of_ones_own(
+    call: Call, tmp_path: Path
+) -> None:
+    bulk("Cu").write(tmp_path / "Cu.cif")
+    emt = f"python:{sys.executable}:ase.calculators.emt:EMT"
+    outcome = call("potentials", "check", emt, "--crystal", str(tmp_path / "Cu.cif"))
+    assert outcome.code == 0, outcome.err
+    *lines, verdict = outcome.out.splitlines()
+    assert all(line.startswith("ok ") for line in lines)
+    assert len(lines) == 7
+    assert "fit for phonons" in verdict
+    assert "Na32" in call("potentials", "check", emt).refusal()

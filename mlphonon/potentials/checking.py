@@ -1,0 +1,250 @@
+"""Is a potential fit for phonons? Measured on this machine, in the precision it runs in.
+
+Force constants are differences of forces divided by a hundredth of an Angstrom. Noise that
+nobody would notice in a relaxation, kernels that round differently for a rotated crystal, or
+forces that are no gradient of any energy come out of that division as wrong frequencies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlphonon.errors import PotentialError
+from mlphonon.potentials.potential import Evaluation, Potential
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+DISPLACEMENT = 0.01
+"""The step of finite differences that noise is judged at, A (phonopy's default)."""
+
+AT_FREQUENCY = 1.0
+"""The frequency whose error is stated, THz: low, where noise hurts most."""
+
+SMEARING_LIMIT = 0.01
+"""Largest error that noise may make in a mode of `AT_FREQUENCY`, THz."""
+
+SLOPE_LIMIT = 0.01
+"""Largest relative difference of forces, or stress, from the slope of the energy."""
+
+
+FORCE_SLOPE = "forces against the slope of the energy"
+STRESS_SLOPE = "stress against the slope of the energy"
+
+
+STENCIL = {-2: 1 / 12, -1: -2 / 3, 1: 2 / 3, 2: -1 / 12}
+"""Weights of a first derivative, right to the fourth power of the step."""
+STEP = 0.03
+"""Of the stencil: length, A, of the displacement of all atoms together."""
+STRAIN = 0.004
+"""Of the stencil: strain."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One measurement.
+
+    Attributes
+    ----------
+    name : str
+        What was looked at.
+    value, limit : float
+        What was found, and the most that is good.
+    unit : str
+        Of both.
+    meaning : str
+        What a larger value would do to phonons.
+    """
+
+    name: str
+    value: float
+    limit: float
+    unit: str
+    meaning: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the value is within the limit; one that is not a number is not."""
+        return bool(self.value <= self.limit)
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What was measured of a potential, and what follows.
+
+    Attributes
+    ----------
+    potential : str
+        Its name.
+    structure : str
+        Formula of the structure that was used.
+    noise : float
+        Largest difference of forces that should be equal, eV/A.
+    least_displacement : float
+        Step of finite differences at which this noise stays below `SMEARING_LIMIT`, A.
+    checks : tuple of Check
+        All measurements.
+    """
+
+    potential: str
+    structure: str
+    noise: float
+    least_displacement: float
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether all checks are within their limits."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def verdict(self) -> str:
+        """What to do, in one line."""
+        failed = [check.name for check in self.checks if not check.passed]
+        if not failed:
+            return f"fit for phonons with displacements of {DISPLACEMENT:g} A"
+        if FORCE_SLOPE in failed:
+            return "not fit for phonons: its forces are not the slope of its energy"
+        advice = []
+        if set(failed) - {STRESS_SLOPE}:
+            advice.append(
+                f"too noisy for displacements of {DISPLACEMENT:g} A: use float64, or at least"
+                f" {self.least_displacement:.2g} A"
+            )
+        if STRESS_SLOPE in failed:
+            advice.append("its stress is not the slope of its energy: relax with another")
+        return "; ".join(advice)
+
+
+def check_potential(potential: Potential, atoms: Atoms | None = None, seed: int = 0) -> CheckReport:
+    """Measure noise, symmetry and consistency of a potential's forces.
+
+    Parameters
+    ----------
+    potential : Potential
+        What to look at.
+    atoms : Atoms, optional
+        A periodic crystal of elements that it knows; rock salt (64 atoms) by default.
+    seed : int
+        Of the displacements and of the rotation.
+
+    Raises
+    ------
+    PotentialError
+        If it cannot evaluate the crystal.
+    """
+    from ase.build import bulk
+
+    if atoms is None:
+        atoms = bulk("NaCl", "rocksalt", a=5.69, cubic=True) * (2, 2, 2)
+    if not atoms.pbc.all():
+        raise PotentialError("the structure is not periodic", fix="give a crystal")
+    rng = np.random.default_rng(seed)
+    displaced = atoms.copy()
+    displaced.calc = None
+    displaced.set_constraint()
+    displaced.positions += rng.normal(0.0, 0.03, displaced.positions.shape)
+    base = potential.evaluate([displaced])[0]
+    noises = _symmetry_noises(potential, displaced, base, rng)
+    noise = max(noises.values())
+    mass = float(displaced.get_masses().min())
+    checks = [
+        Check(
+            name,
+            _frequency_error(value, mass),
+            SMEARING_LIMIT,
+            "THz",
+            f"error of a mode at {AT_FREQUENCY:g} THz, from forces that differ by {value:.1e} eV/A",
+        )
+        for name, value in noises.items()
+    ]
+    checks += _slopes(potential, displaced, base)
+    least = DISPLACEMENT * _frequency_error(noise, mass) / SMEARING_LIMIT
+    return CheckReport(
+        potential.info.name, atoms.get_chemical_formula(), noise, least, tuple(checks)
+    )
+
+
+def _frequency_error(noise: float, mass: float) -> float:
+    """Error, THz, that noise in forces makes in a mode of `AT_FREQUENCY` of the lightest atom.
+
+    The force constant is off by noise / (sqrt(2) step) for a central difference, and
+    d(nu) = d(Phi) / (2 m nu) in phonopy's unit 15.633302 THz for sqrt(eV/A^2/amu).
+    """
+    from phonopy.physical_units import get_physical_units
+
+    unit = float(get_physical_units().DefaultToTHz)
+    force_constant = noise / (2**0.5 * DISPLACEMENT)
+    return unit**2 * force_constant / (2 * mass * AT_FREQUENCY)
+
+
+def _symmetry_noises(
+    potential: Potential, atoms: Atoms, base: Evaluation, rng: np.random.Generator
+) -> dict[str, float]:
+    """Largest force differences, eV/A, between descriptions of one and the same crystal."""
+    rotation = _random_rotation(rng)
+    moved = atoms.copy()
+    moved.positions += rng.uniform(0, 3, 3)
+    turned = atoms.copy()
+    turned.set_cell(atoms.cell.array @ rotation.T)
+    turned.positions = atoms.positions @ rotation.T
+    order = rng.permutation(len(atoms))
+    again, shifted, rotated, permuted = potential.evaluate([atoms, moved, turned, atoms[order]])
+    differences = {
+        "repetition": again.forces - base.forces,
+        "translation": shifted.forces - base.forces,
+        "rotation": rotated.forces @ rotation - base.forces,
+        "permutation": permuted.forces - base.forces[order],
+        "net force": base.forces.sum(axis=0, keepdims=True) / len(atoms) ** 0.5,
+    }
+    return {name: float(np.abs(values).max()) for name, values in differences.items()}
+
+
+def _random_rotation(rng: np.random.Generator) -> np.ndarray:
+    from scipy.spatial.transform import Rotation
+
+    return np.asarray(Rotation.random(random_state=rng).as_matrix())
+
+
+def _slopes(potential: Potential, atoms: Atoms, base: Evaluation) -> list[Check]:
+    """Compare forces and stress with differences of the energy, along themselves."""
+    direction = base.forces / np.linalg.norm(base.forces)
+    moved, strained = [], []
+    for n in STENCIL:
+        copy = atoms.copy()
+        copy.positions += n * STEP * direction
+        moved.append(copy)
+        copy = atoms.copy()
+        copy.set_cell(atoms.cell.array * (1 + n * STRAIN), scale_atoms=True)
+        strained.append(copy)
+    energies = np.array([found.energy for found in potential.evaluate(moved + strained)])
+    along, volume = energies[: len(STENCIL)], energies[len(STENCIL) :] / atoms.get_volume()
+    weights = np.array(list(STENCIL.values()))
+    told = -float((base.forces * direction).sum())
+    checks = [
+        Check(
+            FORCE_SLOPE,
+            abs(float(weights @ along) / STEP / told - 1),
+            SLOPE_LIMIT,
+            "relative",
+            "otherwise force constants are not symmetric",
+        )
+    ]
+    if np.isfinite(base.stress).all():
+        trace = float(np.trace(base.stress))
+        # Near the rest volume there is hardly any stress to be relative to: that at 1 % strain.
+        curvature = abs(volume[0] + volume[-1] - 2 * base.energy / atoms.get_volume())
+        scale = max(abs(trace), 0.01 * float(curvature) / (2 * STRAIN) ** 2)
+        checks.append(
+            Check(
+                STRESS_SLOPE,
+                abs(float(weights @ volume) / STRAIN - trace) / scale,
+                SLOPE_LIMIT,
+                "relative",
+                "otherwise the relaxed volume is wrong",
+            )
+        )
+    return checks

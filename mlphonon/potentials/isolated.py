@@ -137,8 +137,12 @@ class _Worker:
             "factory": spec.factory,
             "arguments": dict(spec.arguments),
         }
-        self.send(request, {})
-        self.hello, _ = self.receive("load")
+        try:
+            self.send(request, {})
+            self.hello, _ = self.receive("load")
+        except BaseException:
+            self.close()
+            raise
 
     def send(self, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Send a request; a worker that is gone is noticed when its answer is awaited."""

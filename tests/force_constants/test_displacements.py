@@ -8,6 +8,7 @@ from ase import Atoms
 from ase.calculators.emt import EMT
 from ase.spacegroup import crystal as space_group_crystal
 
+from mlphonon import load_potential
 from mlphonon.crystal import make_crystal
 from mlphonon.errors import PotentialError
 from mlphonon.force_constants import ForceConstants
@@ -15,8 +16,10 @@ from mlphonon.force_constants.displacements import (
     asymmetry,
     displaced_structures,
     drift,
+    forces_at_rest,
     from_displacements,
     plan_displacements,
+    to_ase,
 )
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
@@ -79,7 +82,8 @@ def test_step_is_what_the_settings_say(displacement: float) -> None:
     atoms = simple_cubic(A)
     settings = PhononSettings(displacement=displacement)
     phonopy = plan_displacements(atoms, 2 * np.eye(3, dtype=int), settings)
-    rest, displaced = displaced_structures(phonopy)
+    rest = to_ase(phonopy.supercell)
+    (displaced,) = displaced_structures(phonopy)
     moved = np.linalg.norm(displaced.positions - rest.positions, axis=1)
     assert np.sort(moved)[-1] == pytest.approx(displacement, rel=1e-9)
     assert np.count_nonzero(moved > 1e-12) == 1
@@ -129,6 +133,22 @@ def test_force_constants_obey_their_laws(matrix: object) -> None:
     np.testing.assert_allclose(between, between.transpose(1, 0, 3, 2), atol=1e-10)
 
 
+def test_forces_at_rest_of_a_local_potential_are_those_of_the_supercell() -> None:
+    """Off its minimum, in a supercell that is sheared against the primitive cell."""
+    atoms = space_group_crystal(
+        ["Na", "Cl", "O"],
+        [(0, 0, 0), (0.4, 0.5, 0.45), (0.1, 0.3, 0.8)],
+        spacegroup=1,
+        cellpar=[4.4, 4.9, 5.3, 80, 95, 100],
+    )
+    matrix = np.array([[2, 1, 0], [0, 1, 0], [0, 1, 2]])
+    phonopy = plan_displacements(atoms, matrix, PhononSettings())
+    potential = load_potential("embedded", device="cpu")
+    expected = potential.evaluate([to_ase(phonopy.supercell)])[0].forces
+    assert np.abs(expected).max() > 0.1
+    np.testing.assert_allclose(forces_at_rest(phonopy, potential), expected, atol=1e-10)
+
+
 def test_second_derivative_of_the_energy() -> None:
     """One element by differences of energies alone, with another step and no symmetry."""
     atoms = space_group_crystal(
@@ -138,7 +158,7 @@ def test_second_derivative_of_the_energy() -> None:
         cellpar=[2.8, 2.8, 3.6, 90, 90, 90],
     )
     found = solve(atoms, AsePotential(EMT()), 3 * np.eye(3, dtype=int), displacement=1e-3)
-    rest = displaced_structures(found.phonopy)[0]
+    rest = to_ase(found.phonopy.supercell)
     h, (i, j) = 0.01, (0, int(found.phonopy.primitive.p2s_map[1]))
 
     def energy(step_i: float, step_j: float) -> float:

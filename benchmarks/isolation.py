@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import json
 import platform
 import subprocess
 import time
@@ -52,8 +53,6 @@ def crystals(count: int) -> list[Atoms]:
 
 
 def start_direct(spec: WorkerSpec) -> subprocess.Popen[str]:
-    import json
-
     code = TIMING.format(
         folder=str(Path(worker.__file__).parent),
         module=spec.module,
@@ -70,8 +69,6 @@ def start_direct(spec: WorkerSpec) -> subprocess.Popen[str]:
 
 
 def time_direct(process: subprocess.Popen[str], atoms: Atoms) -> float:
-    import json
-
     given = {
         "numbers": atoms.numbers.tolist(),
         "positions": atoms.positions.tolist(),

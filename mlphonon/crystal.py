@@ -99,6 +99,17 @@ def read_crystals(path: Path, symprec: float = 1e-5) -> list[Crystal]:
     return [make_crystal(a, symprec, name) for a, name in zip(images, names, strict=True)]
 
 
+def read_crystal(path: Path, symprec: float = 1e-5) -> Crystal:
+    """Read the only structure in a file; raises `CrystalError` as `read_crystals`, or if more."""
+    found = read_crystals(path, symprec)
+    if len(found) != 1:
+        raise CrystalError(
+            f"{path} holds {len(found)} structures",
+            fix="give a file with one, or take one of mlphonon.crystal.read_crystals",
+        )
+    return found[0]
+
+
 def make_crystal(structure: Any, symprec: float = 1e-5, name: str | None = None) -> Crystal:
     """Check a structure and bring it to its standardised primitive cell.
 

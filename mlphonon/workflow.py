@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from mlphonon.crystal import Crystal, make_crystal
-from mlphonon.errors import MlphononError
+from mlphonon.crystal import Crystal, make_crystal, read_crystal
 from mlphonon.settings import PhononSettings, make_settings
 
 if TYPE_CHECKING:
@@ -124,15 +123,7 @@ def compute_phonons(
 
 def _take_crystal(structure: Any, settings: PhononSettings) -> Crystal:
     if isinstance(structure, str | Path):
-        from mlphonon.crystal import read_crystals
-
-        found = read_crystals(Path(structure), settings.symprec)
-        if len(found) != 1:
-            raise MlphononError(
-                f"{structure} holds {len(found)} structures",
-                fix="read them with mlphonon.crystal.read_crystals and compute one at a time",
-            )
-        return found[0]
+        return read_crystal(Path(structure), settings.symprec)
     return make_crystal(structure, settings.symprec)
 
 

@@ -146,15 +146,11 @@ def _only_structure(path: Path) -> Atoms:
     """Read the one crystal in a file, 8 A high at least, so that no atom meets its own image."""
     import numpy as np
 
-    from mlphonon.crystal import read_crystals
-    from mlphonon.errors import CrystalError
+    from mlphonon.crystal import read_crystal
     from mlphonon.settings import PhononSettings
     from mlphonon.supercell import perpendicular_heights
 
-    found = read_crystals(path, PhononSettings().symprec)
-    if len(found) != 1:
-        raise CrystalError(f"{path} holds {len(found)} structures", fix="give a file with one")
-    atoms = found[0].atoms
+    atoms = read_crystal(path, PhononSettings().symprec).atoms
     return atoms.repeat(np.ceil(8.0 / perpendicular_heights(atoms.cell.array)).astype(int))
 
 

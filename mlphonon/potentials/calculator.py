@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,15 +34,9 @@ class AsePotential:
     """
 
     def __init__(self, calculator: Calculator, name: str | None = None) -> None:
-        properties = set(calculator.implemented_properties)
-        if missing := {"energy", "forces"} - properties:
-            raise PotentialError(
-                f"calculator {type(calculator).__name__} gives no"
-                f" {' and no '.join(sorted(missing))}",
-                fix="use a calculator that implements energy and forces",
-            )
+        check_properties(type(calculator).__name__, calculator.implemented_properties)
         self._calculator = calculator
-        self._has_stress = "stress" in properties
+        self._has_stress = "stress" in calculator.implemented_properties
         self._info = PotentialInfo(
             name=name or type(calculator).__name__,
             backend="ase",
@@ -95,6 +89,15 @@ class AsePotential:
     def calculator(self) -> Calculator:
         """Return the calculator itself."""
         return self._calculator
+
+
+def check_properties(name: str, properties: Iterable[str]) -> None:
+    """Raise `PotentialError` if a calculator with these properties cannot be a potential."""
+    if missing := {"energy", "forces"} - set(properties):
+        raise PotentialError(
+            f"calculator {name} gives no {' and no '.join(sorted(missing))}",
+            fix="use a calculator that implements energy and forces",
+        )
 
 
 def as_calculator(potential: Potential) -> Calculator:

@@ -25,6 +25,7 @@ import numpy as np
 
 from mlphonon.errors import PotentialError
 from mlphonon.potentials import worker
+from mlphonon.potentials.calculator import as_calculator, check_properties
 from mlphonon.potentials.potential import (
     Evaluation,
     PotentialInfo,
@@ -80,21 +81,15 @@ def parse_spec(text: str, device: str) -> WorkerSpec:
         If it has another form, or there is no such environment.
     """
     form = "write python:/path/to/env:module:factory?argument=value"
-    place, _, call = text.removeprefix(PREFIX).partition(":")
-    module, _, call = call.rpartition(":") if "?" not in call else _before_query(call)
-    factory, _, query = call.partition("?")
+    head, _, query = text.removeprefix(PREFIX).partition("?")
+    place, _, call = head.partition(":")
+    module, _, factory = call.rpartition(":")
     if not (place and module and factory):
         raise PotentialError(f"'{text}' names no potential in another environment", fix=form)
     arguments = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         arguments[name] = _plain(value.replace("{device}", device))
     return WorkerSpec(find_python(Path(place).expanduser()), module, factory, arguments)
-
-
-def _before_query(call: str) -> tuple[str, str, str]:
-    head, _, query = call.partition("?")
-    module, colon, factory = head.rpartition(":")
-    return module, colon, f"{factory}?{query}"
 
 
 def _plain(value: str) -> Any:
@@ -263,13 +258,11 @@ class IsolatedPotential:
     def _start(self) -> _Worker:
         self._worker = _Worker(self._spec, self._name, self._patience)
         weakref.finalize(self, close_process, self._worker.process, self._worker.log)
-        properties = set(self._worker.hello["properties"])
-        if missing := {"energy", "forces"} - properties:
+        try:
+            check_properties(self._name, self._worker.hello["properties"])
+        except PotentialError:
             self.close()
-            raise PotentialError(
-                f"calculator {self._name} gives no {' and no '.join(sorted(missing))}",
-                fix="use a calculator that implements energy and forces",
-            )
+            raise
         return self._worker
 
     @property
@@ -308,8 +301,6 @@ class IsolatedPotential:
 
     def calculator(self) -> Calculator:
         """Return an ASE calculator that asks the worker."""
-        from mlphonon.potentials.calculator import as_calculator
-
         return as_calculator(self)
 
     def close(self) -> None:

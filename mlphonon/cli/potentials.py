@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlphonon.cli.chatter import prints_dropped
-from mlphonon.potentials.catalogue import CatalogueEntry, find_entry, read_catalogue
-from mlphonon.potentials.store import BAD, FileStatus, locate, path_of, pull, store_folder
-from mlphonon.potentials.store import verify as verify_store
+from mlphonon.potentials.catalogue import CatalogueEntry, family_of, find_entry, read_catalogue
+from mlphonon.potentials.environments import environment_folder, packages, state_of
+from mlphonon.potentials.store import locate, path_of, pull, store_folder
+from mlphonon.potentials.verification import BAD, FileStatus
+from mlphonon.potentials.verification import verify as verify_store
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -24,7 +26,16 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-COLUMNS = ("name", "training set", "functional", "licence", "parameters", "where")
+COLUMNS = (
+    "name",
+    "family",
+    "training set",
+    "functional",
+    "licence",
+    "parameters",
+    "tested",
+    "where",
+)
 
 STATUS_TEXT: dict[FileStatus, str] = {
     "ok": "ok: the file the catalogue knows",
@@ -68,7 +79,9 @@ def info(name: NameArgument, as_json: JsonFlag = False) -> None:
         typer.echo(json.dumps(record, indent=1))
         return
     for key, value in record.items():
-        if value not in (None, "", []):
+        if value not in (None, "", [], {}):
+            if isinstance(value, dict):
+                value = [f"{part} {number}" for part, number in value.items()]
             text = ", ".join(value) if isinstance(value, list) else str(value)
             typer.echo(f"{key.replace('_', ' ')}: {text}")
 
@@ -87,6 +100,46 @@ def pull_potential(
 ) -> None:
     """Download a potential, or check one that was brought by hand; print where it lies."""
     typer.echo(pull(find_entry(name), trust=trust))
+
+
+@app.command("install")
+def install_potential(
+    name: NameArgument,
+    weights: Annotated[
+        Path | None, typer.Option(help="Its weights, if they are on this machine already.")
+    ] = None,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust",
+            help="Accept weights whose SHA-256 the catalogue does not know, or that"
+            " its package fetches by itself. Loading them runs whatever code they hold.",
+        ),
+    ] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Make its environment again, even if it is there.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="Device of the self-test: auto, cpu, cuda.")] = "auto",
+) -> None:
+    """Make a potential ready: its environment, its weights, and a self-test.
+
+    A family of potentials that does not go together with mace gets a Python environment of its
+    own, in the user's cache, once.
+    """
+    from mlphonon.cli.progress import TerminalReporter
+    from mlphonon.potentials.checking import FORCE_SLOPE, check_potential
+    from mlphonon.potentials.loading import load_potential
+    from mlphonon.potentials.named import install
+
+    entry = find_entry(name)
+    reporter = TerminalReporter(quiet=False)
+    with reporter.step(f"installing {entry.name}", None):
+        install(entry, weights=weights, trust=trust, anew=anew, say=reporter.say)
+    with reporter.step(f"testing {entry.name}", None), prints_dropped():
+        report = check_potential(load_potential(entry.name, device=device, trust=trust))
+    typer.echo(f"{entry.name}: ready; {report.verdict}")
+    if any(check.name == FORCE_SLOPE and not check.passed for check in report.checks):
+        raise typer.Exit(2)
 
 
 @app.command()
@@ -155,20 +208,42 @@ def _only_structure(path: Path) -> Atoms:
 
 
 def _as_record(entry: CatalogueEntry) -> dict[str, Any]:
-    here = locate(entry)
-    return entry.model_dump(mode="json") | {"here": here is not None, "path": str(path_of(entry))}
+    family = family_of(entry)
+    record = entry.model_dump(mode="json") | {
+        "here": locate(entry) is not None,
+        "path": str(path_of(entry)),
+        "packages": list(packages(family)),
+        "environment": None if family.in_process else state_of(family),
+    }
+    if not family.in_process:
+        record["environment_folder"] = str(environment_folder(family))
+    return record
+
+
+def _where(entry: CatalogueEntry) -> str:
+    """Say what is still to be done before a potential can be used."""
+    missing = []
+    family = family_of(entry)
+    if not family.in_process and state_of(family) != "made":
+        missing.append("environment to make")
+    if locate(entry) is None and entry.source == "inside":
+        missing.append("missing")
+    elif locate(entry) is None and entry.source == "download":
+        size = "" if entry.size_bytes is None else f" {entry.size_bytes / 1e6:.0f} MB"
+        missing.append(f"to pull{size}")
+    elif locate(entry) is None and entry.source == "package":
+        missing.append(f"weights by {family.name}")
+    return ", ".join(missing) or "here"
 
 
 def _as_row(entry: CatalogueEntry) -> tuple[str, ...]:
-    parameters = "" if entry.parameters is None else f"{entry.parameters / 1e6:.1f} M"
-    size = "" if entry.size_bytes is None else f", {entry.size_bytes / 1e6:.0f} MB"
-    absent = "missing" if entry.ships_inside else f"to pull{size}"
-    where = absent if locate(entry) is None else "here"
     return (
         entry.name,
+        entry.family,
         entry.training_set,
         entry.functional,
         entry.licence,
-        parameters,
-        where,
+        "" if entry.parameters is None else f"{entry.parameters / 1e6:.1f} M",
+        "" if entry.tested else "untested",
+        _where(entry),
     )

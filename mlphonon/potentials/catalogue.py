@@ -5,15 +5,15 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mlphonon.errors import PotentialError
-
-BUILT_IN = Path(__file__).with_name("catalogue.toml")
+from mlphonon.potentials.family import FAMILIES, MACE, Family, parse_elements
 
 CATALOGUE_VARIABLE = "MLPHONON_CATALOGUE"
 """Environment variable: a TOML file that adds entries, or overrides keys of those built in."""
@@ -21,7 +21,15 @@ CATALOGUE_VARIABLE = "MLPHONON_CATALOGUE"
 EMBEDDED = "embedded"
 """Name of the one potential that ships inside."""
 
+FAMILY_TABLE = "family"
+"""Tables ``[family.NAME]`` describe families; all others are potentials."""
+
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
+FILE_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
+
+WeightsSource = Literal["inside", "download", "environment", "package"]
+"""Where weights come from: part of this package; a url; a file that the family's package
+brings into its environment; or that package downloads them by itself when first used."""
 
 
 class CatalogueEntry(BaseModel):
@@ -33,13 +41,19 @@ class CatalogueEntry(BaseModel):
         What it is called here.
     aliases : tuple of str
         Other names it is found by.
-    backend : {"mace"}
-        The program that evaluates it.
+    family : str
+        The program that evaluates it (see `mlphonon.potentials.family`).
     url, filename : str, optional
         Where its weights are and what the file is called; neither, if it ships inside.
+    contents : tuple of str
+        Files of a potential that is a folder; `url` and `filename` are then the folder's.
+    packaged : str, optional
+        Path of its weights among the packages of its environment, if they come with it.
+    arguments : dict
+        Of the call for a calculator, besides those of the family.
     sha256 : str, optional
-        Digest of the file; of a folder, see `mlphonon.potentials.store.sha256_of`. Without
-        it a download is only accepted from a user who trusts it.
+        Digest of the file, or of the contents end to end. Without it weights are only
+        accepted from a user who trusts them.
     size_bytes : int, optional
         Size of the file.
     licence : str
@@ -54,6 +68,16 @@ class CatalogueEntry(BaseModel):
         The head used when none is named.
     parameters : int, optional
         Number of trained parameters.
+    elements : str, optional
+        Atomic numbers it knows, such as ``"1-83, 89-94"``.
+    cutoff, receptive_field : float, optional
+        Radius of one neighbourhood; distance beyond which atoms cannot feel each other, A.
+    conservative : bool
+        Whether its forces are the slope of its energy.
+    tested : str, optional
+        When and with what it was run here; without it, nobody here has run it.
+    scores : dict
+        Published errors of its phonons, by what was measured, and ``source``.
     note : str
         What a user should know.
     """
@@ -62,9 +86,12 @@ class CatalogueEntry(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     aliases: tuple[str, ...] = ()
-    backend: Literal["mace"] = "mace"
+    family: str = MACE
     url: str | None = Field(default=None, pattern=r"^https?://")
-    filename: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")
+    filename: str | None = Field(default=None, pattern=FILE_PATTERN)
+    contents: tuple[str, ...] = ()
+    packaged: str | None = None
+    arguments: dict[str, Any] = {}
     sha256: str | None = Field(default=None, pattern=SHA256_PATTERN)
     size_bytes: int | None = Field(default=None, gt=0)
     licence: str
@@ -74,22 +101,69 @@ class CatalogueEntry(BaseModel):
     heads: tuple[str, ...] = ()
     default_head: str | None = None
     parameters: int | None = Field(default=None, gt=0)
+    elements: str | None = None
+    cutoff: float | None = Field(default=None, gt=0)
+    receptive_field: float | None = Field(default=None, gt=0)
+    conservative: bool = True
+    tested: str | None = None
+    scores: dict[str, float | str] = {}
     note: str = ""
+
+    @field_validator("elements")
+    @classmethod
+    def _check_elements(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_elements(value)
+        return value
 
     @model_validator(mode="after")
     def _check(self) -> CatalogueEntry:
         if (self.url is None) != (self.filename is None):
             raise ValueError("url and filename go together")
-        if self.url is None and self.name != EMBEDDED:
+        if self.source == "package" and self.family == MACE:
             raise ValueError("url and filename are missing")
         if self.heads and self.default_head not in self.heads:
             raise ValueError(f"default_head must be one of {', '.join(self.heads)}")
+        if self.scores and "source" not in self.scores:
+            raise ValueError("scores need a source")
         return self
+
+    @property
+    def source(self) -> WeightsSource:
+        """Where its weights come from."""
+        if self.url is not None:
+            return "download"
+        if self.packaged is not None:
+            return "environment"
+        return "inside" if self.name == EMBEDDED else "package"
 
     @property
     def ships_inside(self) -> bool:
         """Whether the weights are part of this package."""
-        return self.url is None
+        return self.source == "inside"
+
+    @property
+    def atomic_numbers(self) -> frozenset[int] | None:
+        """The elements it knows; None if the catalogue does not say."""
+        return None if self.elements is None else parse_elements(self.elements)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All potentials and families by name."""
+
+    entries: dict[str, CatalogueEntry]
+    families: dict[str, Family]
+
+
+def read_families() -> dict[str, Family]:
+    """Return all families by name (see `read_catalogue`)."""
+    return dict(_catalogue().families)
+
+
+def family_of(entry: CatalogueEntry) -> Family:
+    """Return the family of a potential."""
+    return _catalogue().families[entry.family]
 
 
 def read_catalogue() -> dict[str, CatalogueEntry]:
@@ -100,19 +174,7 @@ def read_catalogue() -> dict[str, CatalogueEntry]:
     PotentialError
         If the user's file cannot be read or an entry in it is not complete.
     """
-    given = os.environ.get(CATALOGUE_VARIABLE)
-    if not given:
-        return dict(_read(None, 0))
-    path = Path(given).expanduser()
-    try:
-        stamp = path.stat().st_mtime_ns
-    except OSError as error:
-        raise PotentialError(
-            f"cannot read the catalogue {path}",
-            error.strerror or str(error),
-            f"correct or unset {CATALOGUE_VARIABLE}",
-        ) from error
-    return dict(_read(path, stamp))
+    return dict(_catalogue().entries)
 
 
 def known_names() -> dict[str, CatalogueEntry]:
@@ -141,16 +203,48 @@ def find_entry(name: str) -> CatalogueEntry:
     )
 
 
+def _catalogue() -> Catalogue:
+    given = os.environ.get(CATALOGUE_VARIABLE)
+    if not given:
+        return _read(None, 0)
+    path = Path(given).expanduser()
+    try:
+        stamp = path.stat().st_mtime_ns
+    except OSError as error:
+        raise PotentialError(
+            f"cannot read the catalogue {path}",
+            error.strerror or str(error),
+            f"correct or unset {CATALOGUE_VARIABLE}",
+        ) from error
+    return _read(path, stamp)
+
+
 @lru_cache(maxsize=8)
-def _read(path: Path | None, stamp: int) -> dict[str, CatalogueEntry]:
-    """Read the built-in catalogue and `path` over it; `stamp` tells a changed file apart."""
-    tables: dict[str, Any] = tomllib.loads(BUILT_IN.read_text(encoding="utf-8"))
+def _read(path: Path | None, stamp: int) -> Catalogue:
+    """Read the built-in families and `path` over them; `stamp` tells a changed file apart."""
+    tables: dict[str, Any] = {FAMILY_TABLE: {MACE: {}}}
+    for file in sorted(FAMILIES.glob("*.toml"), key=lambda file: (file.stem != MACE, file.stem)):
+        _merge(tables, _read_tables(file))
     if path is not None:
-        for name, table in _read_tables(path).items():
+        _merge(tables, _read_tables(path))
+    families = {
+        name: _validated(Family, name, table, path)
+        for name, table in tables.pop(FAMILY_TABLE).items()
+    }
+    entries = {
+        name: _validated(CatalogueEntry, name, table, path) for name, table in tables.items()
+    }
+    _check_names(entries, families)
+    return Catalogue(entries, families)
+
+
+def _merge(tables: dict[str, Any], more: dict[str, Any]) -> None:
+    """Add tables; keys of one that is there already are overridden."""
+    for name, table in more.items():
+        if name == FAMILY_TABLE:
+            _merge(tables[FAMILY_TABLE], table)
+        else:
             tables[name] = tables.get(name, {}) | table
-    catalogue = {name: _entry(name, table, path) for name, table in tables.items()}
-    _check_names(catalogue)
-    return catalogue
 
 
 def _read_tables(path: Path) -> dict[str, dict[str, Any]]:
@@ -158,7 +252,8 @@ def _read_tables(path: Path) -> dict[str, dict[str, Any]]:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise PotentialError(f"cannot read the catalogue {path}", str(error)) from error
-    for name, table in tables.items():
+    families = tables.get(FAMILY_TABLE, {})
+    for name, table in (tables | families if isinstance(families, dict) else tables).items():
         if not isinstance(table, dict):
             raise PotentialError(
                 f"cannot read the catalogue {path}",
@@ -168,22 +263,33 @@ def _read_tables(path: Path) -> dict[str, dict[str, Any]]:
     return tables
 
 
-def _entry(name: str, table: dict[str, Any], path: Path | None) -> CatalogueEntry:
+Checked = TypeVar("Checked", CatalogueEntry, Family)
+
+
+def _validated(
+    model: type[Checked], name: str, table: dict[str, Any], path: Path | None
+) -> Checked:
     try:
-        return CatalogueEntry.model_validate({**table, "name": name})
+        return model.model_validate({**table, "name": name})
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "the entry"
         raise PotentialError(
-            f"entry '{name}' of the catalogue {path or BUILT_IN} cannot be used",
+            f"entry '{name}' of the catalogue {path or FAMILIES} cannot be used",
             f"{key}: {first['msg'].removeprefix('Value error, ')}",
         ) from error
 
 
-def _check_names(catalogue: dict[str, CatalogueEntry]) -> None:
+def _check_names(entries: dict[str, CatalogueEntry], families: dict[str, Family]) -> None:
     """Raise `PotentialError` if a name, or a file, could mean two potentials."""
-    seen = set(catalogue)
-    for entry in catalogue.values():
+    seen = set(entries)
+    for entry in entries.values():
+        if entry.family not in families:
+            raise PotentialError(
+                f"potential '{entry.name}' is of a family '{entry.family}' that is not there",
+                f"there are {', '.join(families)}",
+                f"name one of them, or describe it under [{FAMILY_TABLE}.{entry.family}]",
+            )
         for mark in (*entry.aliases, *([entry.filename] if entry.filename else [])):
             if mark in seen:
                 raise PotentialError(

@@ -16,7 +16,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -61,12 +61,15 @@ class WorkerSpec:
         Name in the module that is called for a calculator; may hold dots.
     arguments : mapping
         Keyword arguments of the call; plain types.
+    packages : tuple of str
+        Packages whose versions it is to report.
     """
 
     python: Path
     module: str
     factory: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    packages: tuple[str, ...] = ("ase", "numpy", "torch", "jax")
 
 
 def parse_spec(text: str, device: str) -> WorkerSpec:
@@ -131,6 +134,7 @@ class _Worker:
             "module": spec.module,
             "factory": spec.factory,
             "arguments": dict(spec.arguments),
+            "packages": list(spec.packages),
         }
         try:
             self.send(request, {})
@@ -253,7 +257,7 @@ class IsolatedPotential:
         self._lock = threading.Lock()
         self._info = info or PotentialInfo(name, "isolated", "unknown", "unknown")
         self._worker: _Worker | None = None
-        self._start()
+        self._info = replace(self._info, versions=self._start().hello["versions"])
 
     def _start(self) -> _Worker:
         self._worker = _Worker(self._spec, self._name, self._patience)
@@ -269,11 +273,6 @@ class IsolatedPotential:
     def info(self) -> PotentialInfo:
         """What the engine must know of this potential."""
         return self._info
-
-    @property
-    def versions(self) -> dict[str, str]:
-        """Versions of Python and of the packages that the worker has loaded."""
-        return dict((self._worker or self._start()).hello["versions"])
 
     def evaluate(
         self, structures: Sequence[Atoms], progress: ProgressCallback | None = None

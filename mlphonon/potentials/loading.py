@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.catalogue import CatalogueEntry, find_entry, known_names
+from mlphonon.potentials.catalogue import CatalogueEntry, family_of, find_entry, known_names
 from mlphonon.potentials.isolated import PREFIX, IsolatedPotential, parse_spec
+from mlphonon.potentials.named import load_named
 from mlphonon.potentials.potential import Potential
 from mlphonon.potentials.quiet import libraries_muted
 from mlphonon.potentials.store import (
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 FILE_SUFFIXES = (".model", ".pt", ".pth", ".safetensors")
 """A string that ends so is taken for a path, never for a name of the catalogue."""
+
+_log = logging.getLogger(__name__)
 
 MODEL_ATTRIBUTES = ("r_max", "atomic_numbers", "num_interactions", "atomic_energies_fn")
 """What every MACE model of an energy has."""
@@ -64,17 +68,19 @@ def load_potential(
     Parameters
     ----------
     potential : str, path, Potential or ASE calculator
-        ``"embedded"``; another name of the catalogue, which is downloaded if it is not here
-        (asking by name is asking for that; ``MLPHONON_OFFLINE=1`` forbids it); the path of a
-        folder with ``weights.safetensors`` and ``architecture.json``; the path of a pickled
-        MACE (``.model``, ``.pt``); or a calculator in another Python environment,
+        ``"embedded"``; another name of the catalogue: a MACE is downloaded if it is not here
+        (asking by name is asking for that; ``MLPHONON_OFFLINE=1`` forbids it), any other runs
+        in an environment that ``mlphonon potentials install`` makes; the path of a folder with
+        ``weights.safetensors`` and ``architecture.json``; the path of a pickled MACE
+        (``.model``, ``.pt``); or a calculator in an environment of the user's own,
         ``"python:/path/to/env:module:factory?argument=value"`` (see
         `mlphonon.potentials.isolated`). A `Potential` is returned as it is, an ASE calculator is
         wrapped; the other arguments do not touch these two.
     device : str
         ``"auto"`` (a GPU if there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
     dtype : {"float64", "float32"}
-        Precision. Differences of forces need float64.
+        Precision. Differences of forces need float64. A program that has only one precision
+        runs in that (see `Potential.info`).
     trust : bool
         Load a pickled model that neither the catalogue nor an earlier, trusted download
         vouches for. This runs whatever code the file holds.
@@ -98,7 +104,11 @@ def load_potential(
     if _is_path(potential):
         return _build(_read_path(Path(potential).expanduser(), options), options, head)
     entry = find_entry(str(potential))
-    return _build(_read_entry(entry, options), options, head or entry.default_head)
+    if entry.tested is None:
+        _log.warning("potential '%s' is untested: nobody here could run it", entry.name)
+    if not family_of(entry).in_process:
+        return load_named(entry, options.device, dtype, trust=trust, head=head)
+    return _build(_read_entry(entry, options), options, head or entry.default_head, entry)
 
 
 def resolve_device(device: str) -> str:
@@ -238,7 +248,9 @@ def _versions() -> str:
     return f"e3nn {version('e3nn')} and mace-torch {version('mace-torch')}"
 
 
-def _build(weights: _Weights, options: _Options, head: str | None) -> Potential:
+def _build(
+    weights: _Weights, options: _Options, head: str | None, entry: CatalogueEntry | None = None
+) -> Potential:
     from mlphonon.potentials.mace import MacePotential
 
     return MacePotential(
@@ -248,4 +260,5 @@ def _build(weights: _Weights, options: _Options, head: str | None) -> Potential:
         dtype=options.dtype,
         sha256=weights.sha256,
         head=head,
+        entry=entry,
     )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
     from mace.data import AtomicData
 
+    from mlphonon.potentials.catalogue import CatalogueEntry
+
 CPU_EDGES_PER_BATCH = 12_000
 """On two cores larger batches gained nothing: the work is then bound by the caches."""
 
@@ -47,6 +49,8 @@ class MacePotential:
         Digest of the weights, for provenance.
     head : str, optional
         Head of a multi-head model; needed where it has several.
+    entry : CatalogueEntry, optional
+        What the catalogue knows of it.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class MacePotential:
         dtype: str = "float64",
         sha256: str | None = None,
         head: str | None = None,
+        entry: CatalogueEntry | None = None,
     ) -> None:
         import torch
 
@@ -83,6 +88,9 @@ class MacePotential:
             differentiable=True,
             sha256=sha256,
             kernels="e3nn",
+            functional=None if entry is None else entry.functional,
+            conservative=True,
+            tested=entry is None or entry.tested is not None,
         )
         self._accelerate()
         for parameter in self._model.parameters():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -77,6 +77,14 @@ class PotentialInfo:
     kernels : str, optional
         Whose arithmetic is used, where there is a choice: ``"e3nn"`` (mace's own),
         ``"matmul"`` (ours, `mlphonon.potentials.fused`), ``"cuequivariance"``.
+    functional : str, optional
+        The density functional it was taught.
+    conservative : bool, optional
+        Whether its forces are the slope of its energy; None if nobody said.
+    tested : bool
+        Whether it was run by those who put it into the catalogue.
+    versions : mapping
+        Versions of the packages that evaluate it, where they are not those of this process.
     """
 
     name: str
@@ -90,6 +98,10 @@ class PotentialInfo:
     differentiable: bool = False
     sha256: str | None = None
     kernels: str | None = None
+    functional: str | None = None
+    conservative: bool | None = None
+    tested: bool = True
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain types for provenance records (without the list of elements)."""

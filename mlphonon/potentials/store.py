@@ -7,72 +7,62 @@ download is to be trusted. Only `pull` touches the network.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import importlib.util
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
 from mlphonon.errors import PotentialError, UntrustedFileError
-from mlphonon.potentials.catalogue import CatalogueEntry, read_catalogue
-
-if TYPE_CHECKING:
-    import requests
+from mlphonon.potentials.cache import (
+    CACHE_VARIABLE,
+    OFFLINE_VARIABLE,
+    cache_folder,
+    is_offline,
+    locked,
+)
+from mlphonon.potentials.catalogue import CatalogueEntry, family_of, read_catalogue
+from mlphonon.potentials.downloading import DownloadError, download
+from mlphonon.potentials.environments import site_packages
 
 EMBEDDED_FOLDER = Path(__file__).with_name("embedded")
 
 FOLDER_FILES = ("architecture.json", "weights.safetensors")
 """What a folder must hold to be a potential without a pickle."""
 
-CACHE_VARIABLE = "MLPHONON_CACHE"
-"""Environment variable: the folder to keep downloads in instead of the user's cache."""
-
-OFFLINE_VARIABLE = "MLPHONON_OFFLINE"
-"""Environment variable: if set (and not "0"), nothing is ever downloaded."""
+PACKAGE_SUFFIX = ".by-its-package"
+"""Of the record that a user trusts what the package of a family fetches."""
 
 CHUNK = 1 << 20
-TIMEOUT = 60.0
-"""Seconds without a byte before a download is given up."""
-
-FileStatus = Literal["ok", "recorded", "changed", "unvouched", "unknown", "unreadable"]
-"""What `verify` finds of a file: vouched for by the catalogue (ok) or by the digest of a trusted
-download (recorded); not what it was (changed); in the catalogue without a digest and never
-accepted (unvouched); none of the catalogue's (unknown); not readable (unreadable)."""
-
-BAD: frozenset[FileStatus] = frozenset({"changed", "unvouched", "unreadable"})
-"""The statuses under which a named potential would not be loaded."""
 
 
 def store_folder() -> Path:
     """Return the folder that downloaded weights lie in; it need not exist."""
-    given = os.environ.get(CACHE_VARIABLE)
-    if given:
-        return Path(given).expanduser() / "potentials"
-    import pooch
-
-    return Path(pooch.os_cache("mlphonon")) / "potentials"
+    return cache_folder() / "potentials"
 
 
 def path_of(entry: CatalogueEntry) -> Path:
-    """Return where the weights of `entry` lie, or would lie."""
-    return EMBEDDED_FOLDER if entry.filename is None else store_folder() / entry.filename
+    """Return where the weights of `entry` lie, or would lie.
+
+    Those that the package of its family fetches are somewhere else, known to that package;
+    the path is then that of the record of trust in it.
+    """
+    if entry.source == "inside":
+        return EMBEDDED_FOLDER
+    if entry.packaged is not None:
+        return site_packages(family_of(entry)) / entry.packaged
+    return store_folder() / (entry.filename or f"{entry.name}{PACKAGE_SUFFIX}")
 
 
 def locate(entry: CatalogueEntry) -> Path | None:
     """Return where the weights of `entry` lie, or None if they are not here."""
     path = path_of(entry)
-    if entry.ships_inside:
-        return path if all((path / name).is_file() for name in FOLDER_FILES) else None
-    return path if _is_file(path) else None
+    return path if all(is_file(part) for part in _parts(path, _contents(entry))) else None
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, or of the potential that a folder holds.
-
-    A folder's is that of ``cat architecture.json weights.safetensors``.
+def sha256_of(path: Path, contents: Sequence[str] = FOLDER_FILES) -> str:
+    """Return the SHA-256 of a file, or of the files of a folder end to end.
 
     Raises
     ------
@@ -80,7 +70,7 @@ def sha256_of(path: Path) -> str:
         If a file cannot be read.
     """
     digest = hashlib.sha256()
-    for part in [path / name for name in FOLDER_FILES] if path.is_dir() else [path]:
+    for part in _parts(path, contents) if path.is_dir() else [path]:
         try:
             with part.open("rb") as file:
                 while chunk := file.read(CHUNK):
@@ -90,10 +80,29 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def digest_of(entry: CatalogueEntry) -> str:
+    """Return the SHA-256 of the weights of `entry`, which are here.
+
+    Raises
+    ------
+    PotentialError
+        If they cannot be read.
+    """
+    return sha256_of(path_of(entry), _contents(entry))
+
+
+def _contents(entry: CatalogueEntry) -> tuple[str, ...]:
+    return FOLDER_FILES if entry.source == "inside" else entry.contents
+
+
+def _parts(path: Path, contents: Sequence[str]) -> list[Path]:
+    return [path / name for name in contents] or [path]
+
+
 def recorded_digest(path: Path) -> str | None:
     """Return the SHA-256 that was written beside a file when its download was trusted."""
     record = _record_path(path)
-    if not _is_file(record):
+    if not is_file(record):
         return None
     try:
         return record.read_text(encoding="utf-8").split(maxsplit=1)[0]
@@ -150,6 +159,8 @@ def accept(entry: CatalogueEntry, digest: str, *, trust: bool = False) -> None:
             f"its SHA-256 is {digest} and should be {expected}",
             "install mlphonon again"
             if entry.ships_inside
+            else f"run 'mlphonon potentials install {entry.name} --anew'"
+            if entry.source == "environment"
             else f"delete it and run 'mlphonon potentials pull {entry.name}'",
         )
 
@@ -165,7 +176,8 @@ def pull(entry: CatalogueEntry, *, trust: bool = False, progress: bool = True) -
         What to bring.
     trust : bool
         Accept a file whose SHA-256 the catalogue does not know; the digest of what came is
-        recorded and checked from then on.
+        recorded and checked from then on. Or, where the package of its family fetches the
+        weights, trust what that package fetches.
     progress : bool
         Say on stderr what is downloaded, with a bar if it is a terminal.
 
@@ -181,62 +193,83 @@ def pull(entry: CatalogueEntry, *, trust: bool = False, progress: bool = True) -
     UntrustedFileError
         If nothing vouches for them and `trust` is false.
     """
+    if entry.source == "package":
+        return _trust_package(entry, trust)
     path = path_of(entry)
-    if entry.ships_inside:
-        if locate(entry) is None:
-            raise PotentialError(
-                f"potential '{entry.name}' should ship inside but is not in {path}",
-                fix="install mlphonon again",
-            )
+    if locate(entry) is not None:
+        accept(entry, digest_of(entry), trust=trust)
         return path
-    if _is_file(path):
-        accept(entry, sha256_of(path), trust=trust)
-        return path
+    if entry.source != "download":
+        raise PotentialError(
+            f"potential '{entry.name}' should be in {path} but is not there",
+            fix="install mlphonon again"
+            if entry.ships_inside
+            else f"run 'mlphonon potentials install {entry.name} --anew'",
+        )
     _check_may_download(entry, trust)
-    with _locked(path):
-        if path.is_file():
-            accept(entry, sha256_of(path), trust=trust)
+    with locked(path):
+        if locate(entry) is None:
+            _place(entry, lambda part: _download(entry, part, progress), str(entry.url))
         else:
-            _fetch(entry, path, progress)
+            accept(entry, digest_of(entry), trust=trust)
     return path
 
 
-def verify() -> list[tuple[str, FileStatus]]:
-    """Check every file in the store, and the potential that ships inside.
+def bring(entry: CatalogueEntry, given: Path, *, trust: bool = False) -> Path:
+    """Copy weights that the user has to where they belong, and check them.
+
+    Parameters
+    ----------
+    entry : CatalogueEntry
+        What they are.
+    given : Path
+        The file, or the folder of a potential that is a folder.
+    trust : bool
+        Accept weights whose SHA-256 the catalogue does not know.
 
     Returns
     -------
-    list of (str, FileStatus)
-        Name of the potential (of the file, where the catalogue has none) and what was found.
+    Path
+        Where they lie now.
+
+    Raises
+    ------
+    PotentialError
+        If they are not there, or are not what they should be.
+    UntrustedFileError
+        If nothing vouches for them and `trust` is false.
     """
-    entries = {entry.filename: entry for entry in read_catalogue().values()}
-    inside = [e for e in entries.values() if e.ships_inside and e.sha256 and locate(e)]
-    found = [(entry.name, _status(entry, path_of(entry))) for entry in inside]
-    folder = store_folder()
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.name.startswith(".") or path.suffix == ".sha256" or not path.is_file():
-            continue
-        entry = entries.get(path.name)
-        found.append((entry.name if entry else path.name, _status(entry, path)))
-    return found
+    if entry.source != "download":
+        raise PotentialError(
+            f"potential '{entry.name}' takes no file of weights",
+            "they come with its package or are fetched by it",
+            "leave --weights out",
+        )
+    if missing := [part for part in _parts(given, entry.contents) if not is_file(part)]:
+        raise PotentialError(
+            f"there is no file {missing[0]}", fix=f"give the weights of '{entry.name}'"
+        )
+    if _expected_digest(entry) is None and not trust:
+        raise untrusted_error(str(given), "where it came from")
+
+    def copy(part: Path) -> None:
+        if entry.contents:
+            part.mkdir()
+            for name in entry.contents:
+                shutil.copyfile(given / name, part / name)
+        else:
+            shutil.copyfile(given, part)
+
+    path = path_of(entry)
+    with locked(path):
+        _place(entry, copy, str(given))
+    return path
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether a file is there and may be seen."""
     # Path.is_file raises where a folder above may not be entered; such a file is not here.
     return os.path.isfile(path)
-
-
-def _status(entry: CatalogueEntry | None, path: Path) -> FileStatus:
-    try:
-        digest = sha256_of(path)
-        recorded = recorded_digest(path)
-    except PotentialError:
-        return "unreadable"
-    if entry is not None and entry.sha256 is not None:
-        return "ok" if digest == entry.sha256 else "changed"
-    if recorded is not None:
-        return "recorded" if digest == recorded else "changed"
-    return "unknown" if entry is None else "unvouched"
 
 
 def _expected_digest(entry: CatalogueEntry) -> str | None:
@@ -251,10 +284,13 @@ def _record_path(path: Path) -> Path:
 
 def _record(path: Path, digest: str) -> None:
     """Write the digest beside the file, in the form that ``sha256sum -c`` reads."""
-    record = _record_path(path)
+    _write_record(_record_path(path), f"{digest}  {path.name}\n")
+
+
+def _write_record(record: Path, text: str) -> None:
     part = record.with_name(f".{record.name}.part")
     try:
-        part.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
         part.replace(record)
     except OSError as error:
         raise PotentialError(f"cannot write {record}", error.strerror or str(error)) from error
@@ -262,7 +298,7 @@ def _record(path: Path, digest: str) -> None:
 
 def _how_to_bring(entry: CatalogueEntry) -> str:
     return (
-        f"bring the file to {path_of(entry)} and run 'mlphonon potentials pull {entry.name}'"
+        f"bring it to {path_of(entry)} and run 'mlphonon potentials pull {entry.name}'"
         f" (another folder: {CACHE_VARIABLE})"
     )
 
@@ -270,7 +306,7 @@ def _how_to_bring(entry: CatalogueEntry) -> str:
 def _check_may_download(entry: CatalogueEntry, trust: bool) -> None:
     if _expected_digest(entry) is None and not trust:
         raise untrusted_error(f"potential '{entry.name}'", str(entry.url))
-    if os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0"):
+    if is_offline():
         raise PotentialError(
             f"potential '{entry.name}' is not here and {OFFLINE_VARIABLE} forbids to download"
             f" {entry.url}",
@@ -278,92 +314,74 @@ def _check_may_download(entry: CatalogueEntry, trust: bool) -> None:
         )
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Make the folder of `path` and hold its lock, so that one process downloads at a time."""
-    from filelock import FileLock
-
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except (OSError, NotImplementedError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise PotentialError(
-            f"cannot write into {path.parent}",
-            reason,
-            f"set {CACHE_VARIABLE} to a folder that can be written",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+def _trust_package(entry: CatalogueEntry, trust: bool) -> Path:
+    """Check, or record, that the user trusts what the package of a family fetches by itself."""
+    path = path_of(entry)
+    if is_file(path):
+        return path
+    if not trust:
+        raise untrusted_error(
+            f"what {entry.family} will fetch for potential '{entry.name}'", "its source"
+        )
+    with locked(path):
+        _write_record(path, f"{entry.name}: the user trusts what {entry.family} fetches\n")
+    return path
 
 
-def _fetch(entry: CatalogueEntry, path: Path, progress: bool) -> None:
-    """Download to a hidden name, check, and only then give the file its own name."""
+def _place(entry: CatalogueEntry, fill: Callable[[Path], None], source: str) -> None:
+    """Fill a hidden name, check what came, and only then give it its own name."""
+    path = path_of(entry)
     part = path.with_name(f".{path.name}.part")
+    _remove(part)
     try:
-        _download(entry, part, progress)
-        digest = sha256_of(part)
+        fill(part)
+        digest = sha256_of(part, _contents(entry))
         expected = _expected_digest(entry)
         if expected is None:
             # Before the file itself: without its record it would have to be trusted again.
             _record(path, digest)
         elif digest != expected:
             raise PotentialError(
-                f"what came from {entry.url} is not potential '{entry.name}', so it was deleted",
+                f"what came from {source} is not potential '{entry.name}', so it was not kept",
                 f"its SHA-256 is {digest} and should be {expected}",
                 f"try again from another network, or {_how_to_bring(entry)}"
                 if entry.sha256
                 else f"if it was renewed and you trust it, delete {_record_path(path)} and pull"
                 " it with --trust",
             )
+        if path.is_dir():
+            _remove(path)
         part.replace(path)
     except OSError as error:
         raise PotentialError(
-            f"cannot write {path}, downloaded from {entry.url}",
+            f"cannot write {path}, from {source}",
             error.strerror or str(error),
             f"make room, or {_how_to_bring(entry)}",
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        _remove(part)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _download(entry: CatalogueEntry, part: Path, progress: bool) -> None:
-    import pooch
-    import requests
-
     if progress:
         size = f" ({entry.size_bytes / 1e6:.0f} MB)" if entry.size_bytes else ""
         print(f"pulling {entry.name}{size} from {entry.url}", file=sys.stderr)
-    bar = progress and sys.stderr.isatty() and importlib.util.find_spec("tqdm") is not None
-    fetch = pooch.HTTPDownloader(progressbar=bar, chunk_size=CHUNK, timeout=TIMEOUT)
-    try:
-        with part.open("wb") as file:
-            fetch(entry.url, file, None)
-            file.flush()
-            os.fsync(file.fileno())
-    except requests.RequestException as error:
-        raise PotentialError(
-            f"cannot download potential '{entry.name}' from {entry.url}",
-            _network_reason(error),
-            f"try again, or {_how_to_bring(entry)}",
-        ) from error
-
-
-def _network_reason(error: requests.RequestException) -> str:
-    """Say in a few words what requests says in many."""
-    import requests
-
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        return f"the server answered {error.response.status_code} {error.response.reason}"
-    if isinstance(error, requests.Timeout):
-        return f"the server did not answer within {TIMEOUT:.0f} s"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the transfer broke off before the end of the file"
-    if isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError):
-        return f"{type(error).__name__}: {str(error)[:200]}"
-    if isinstance(error, requests.ConnectionError):
-        return "no connection to the server; this machine may be offline"
-    return f"{type(error).__name__}: {str(error)[:200]}"
+    if entry.contents:
+        part.mkdir()
+    for file in _parts(part, entry.contents):
+        url = str(entry.url) + (f"/{file.name}" if entry.contents else "")
+        try:
+            download(url, file, progress)
+        except DownloadError as error:
+            raise PotentialError(
+                f"cannot download potential '{entry.name}' from {url}",
+                str(error),
+                f"try again, or {_how_to_bring(entry)}",
+            ) from error

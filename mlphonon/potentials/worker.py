@@ -18,6 +18,7 @@ if __name__ == "__main__":
     del sys.path[0]
 
 import importlib
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -76,12 +77,14 @@ def load_factory(module: str, factory: str) -> Any:
     return loaded
 
 
-def describe(calculator: Any) -> dict[str, Any]:
+def describe(calculator: Any, packages: list[str]) -> dict[str, Any]:
     """Say what can be known of a calculator without running it."""
     versions = {"python": sys.version.split()[0]}
-    for package in ("ase", "numpy", "torch", "jax"):
-        if package in sys.modules:
-            versions[package] = str(getattr(sys.modules[package], "__version__", "unknown"))
+    for package in packages:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # not one of this environment's
     return {
         "kind": "ready",
         "calculator": type(calculator).__name__,
@@ -142,7 +145,7 @@ def main() -> None:
         try:
             factory = load_factory(header["module"], header["factory"])
             calculator = factory(**header["arguments"])
-            write_message(answers, describe(calculator))
+            write_message(answers, describe(calculator, header["packages"]))
         except Exception as error:  # loading may raise anything; the parent says what it was
             write_message(answers, explain(error))
             return

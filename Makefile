@@ -37,4 +37,4 @@ lint: install
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv out
+	rm -rf .venv .families out

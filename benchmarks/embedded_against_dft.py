@@ -40,22 +40,37 @@ class Comparison:
     reference_atoms: Atoms
     phonons: Phonons
 
+    @property
+    def dft(self) -> np.ndarray:
+        """Frequencies of DFT along the path, THz."""
+        return np.concatenate(self.reference.frequencies)
+
+    @property
+    def ours(self) -> np.ndarray:
+        """Frequencies of the potential at the same points, THz."""
+        pieces = zip(self.phonons.bands().frequencies, self.reference.frequencies, strict=True)
+        return np.concatenate([_resample(mine, theirs) for mine, theirs in pieces])
+
+    @property
+    def error(self) -> float:
+        """Mean absolute error along the path, THz."""
+        return float(np.abs(self.ours - self.dft).mean())
+
+    @property
+    def slope(self) -> float:
+        """Of our frequencies against those of DFT; below one is soft."""
+        return float((self.ours * self.dft).sum() / (self.dft**2).sum())
+
+    @property
+    def volume_change(self) -> float:
+        """Relaxed volume relative to that of DFT."""
+        return self.phonons.atoms.get_volume() / self.reference_atoms.get_volume() - 1
+
     def row(self) -> str:
         """One line of the table."""
-        dft = np.concatenate(self.reference.frequencies)
-        ours = np.concatenate(
-            [
-                _resample(mine, theirs)
-                for mine, theirs in zip(
-                    self.phonons.bands().frequencies, self.reference.frequencies, strict=True
-                )
-            ]
-        )
-        slope = float((ours * dft).sum() / (dft * dft).sum())
-        volume = self.phonons.atoms.get_volume() / self.reference_atoms.get_volume() - 1
         return (
-            f"| {self.name} | {np.abs(ours - dft).mean():.2f} | {ours.max():.2f} |"
-            f" {dft.max():.2f} | {slope:.3f} | {100 * volume:+.1f} % |"
+            f"| {self.name} | {self.error:.2f} | {self.ours.max():.2f} |"
+            f" {self.dft.max():.2f} | {self.slope:.3f} | {100 * self.volume_change:+.1f} % |"
             f" {self.phonons.stability.lowest_frequency_THz:.2f} |"
         )
 

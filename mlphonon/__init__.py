@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from mlphonon.crystal import Crystal, make_crystal, read_crystals
     from mlphonon.errors import MlphononError
     from mlphonon.phonons import Phonons
+    from mlphonon.potentials.dispersion import with_dispersion
     from mlphonon.potentials.loading import load_potential
+    from mlphonon.potentials.named import install_potential
     from mlphonon.potentials.potential import Evaluation, Potential, PotentialInfo
     from mlphonon.results import BandStructure, DensityOfStates, ThermalProperties
     from mlphonon.settings import PhononSettings
@@ -35,9 +37,11 @@ _HOMES = {
     "PotentialInfo": "mlphonon.potentials.potential",
     "ThermalProperties": "mlphonon.results",
     "compute_phonons": "mlphonon.workflow",
+    "install_potential": "mlphonon.potentials.named",
     "load_potential": "mlphonon.potentials.loading",
     "make_crystal": "mlphonon.crystal",
     "read_crystals": "mlphonon.crystal",
+    "with_dispersion": "mlphonon.potentials.dispersion",
 }
 
 __all__ = [
@@ -52,9 +56,11 @@ __all__ = [
     "PotentialInfo",
     "ThermalProperties",
     "compute_phonons",
+    "install_potential",
     "load_potential",
     "make_crystal",
     "read_crystals",
+    "with_dispersion",
 ]
 
 

@@ -40,6 +40,10 @@ class PhononSettings(BaseModel):
     allow_unconverged: bool = False
     """Go on from an unconverged relaxation; the result then says so."""
 
+    allow_nonconservative: bool = False
+    """Take forces that are the slope of no energy. Their force constants are not symmetric, and
+    relaxations end where no minimum is."""
+
     supercell: SupercellChoice = "auto"
     """"auto", or an integer matrix: 3 numbers (diagonal) or 9 (row by row, phonopy's
     convention), in terms of the cell as it was given."""

@@ -139,11 +139,12 @@ def _compute(
     from mlphonon.born import read_born
     from mlphonon.force_constants.displacements import from_displacements, plan_displacements
     from mlphonon.phonons import Phonons, one_blas_thread
-    from mlphonon.potentials.potential import check_elements
+    from mlphonon.potentials.potential import check_conservative, check_elements
     from mlphonon.relaxation import relax
     from mlphonon.supercell import choose_supercell
 
     check_elements(potential.info, [crystal.atoms])
+    check_conservative(potential.info, settings.allow_nonconservative)
     # Read before the long work, so that a wrong file is found at once.
     charges = None if born is None else read_born(_path_or_arrays(born), crystal, settings.symprec)
     for note in crystal.notes:

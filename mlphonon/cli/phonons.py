@@ -38,6 +38,9 @@ def phonons(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     head: Annotated[str | None, typer.Option(help="Head of a multi-head model.")] = None,
+    dispersion: Annotated[
+        str | None, typer.Option(help="d3: add DFT-D3, or d3:FUNCTIONAL.")
+    ] = None,
     supercell: Annotated[
         str | None, typer.Option(help="auto, '2 2 2' or nine integers, of the cell as given.")
     ] = None,
@@ -62,6 +65,12 @@ def phonons(
     no_relax: Annotated[
         bool, typer.Option("--no-relax", help="Take the crystal as it is given.")
     ] = False,
+    allow_nonconservative: Annotated[
+        bool,
+        typer.Option(
+            "--allow-nonconservative", help="Take forces that are the slope of no energy."
+        ),
+    ] = False,
     settings: Annotated[
         Path | None, typer.Option(help="YAML file of settings; options here override it.")
     ] = None,
@@ -84,6 +93,7 @@ def phonons(
         "temperatures": temperatures,
         "symprec": symprec,
         "relax": False if no_relax else None,
+        "allow_nonconservative": True if allow_nonconservative else None,
     }
     changes = {} if settings is None else read_settings(settings)
     changes |= {name: value for name, value in given.items() if value is not None}
@@ -93,7 +103,12 @@ def phonons(
         born=born,
         as_json=as_json,
         quiet=quiet,
-    ).over(files, {"device": device, "dtype": dtype, "trust": trust, "head": head}, potential)
+    ).over(
+        files,
+        {"device": device, "dtype": dtype, "trust": trust, "head": head},
+        potential,
+        dispersion,
+    )
 
 
 class _Run:
@@ -113,9 +128,12 @@ class _Run:
         self._as_json, self._quiet = as_json, quiet
         self._reporter = TerminalReporter(quiet=quiet or as_json)
 
-    def over(self, files: list[Path], options: dict[str, Any], potential: str) -> None:
+    def over(
+        self, files: list[Path], options: dict[str, Any], potential: str, dispersion: str | None
+    ) -> None:
         """Compute every crystal; one that fails is said and does not stop the others."""
         from mlphonon.errors import MlphononError
+        from mlphonon.potentials.dispersion import with_dispersion
         from mlphonon.potentials.loading import load_potential
 
         self._check_paths()
@@ -123,6 +141,8 @@ class _Run:
         if crystals:
             with self._reporter.step("loading the potential", None), prints_dropped():
                 engine = load_potential(potential, **options)
+                if dispersion is not None:
+                    engine = with_dispersion(engine, dispersion)
         for crystal in crystals:
             try:
                 self._one(crystal, engine)
@@ -199,6 +219,16 @@ def _free_name(name: str, taken: set[str]) -> str:
     return next(free for free in numbered if free.casefold() not in used)
 
 
+def _name_of(potential: dict[str, Any]) -> str:
+    """Name a potential, with what a reader must know of it."""
+    remarks = [] if potential.get("tested", True) else ["untested"]
+    if potential.get("conservative") is False:
+        remarks.append("not conservative")
+    if potential.get("dtype") == "float32":
+        remarks.append("float32")
+    return str(potential["name"]) + (f" ({', '.join(remarks)})" if remarks else "")
+
+
 def describe(result: Phonons, folder: Path) -> list[str]:
     """Return what is printed of one result."""
     summary, record = result.summary(), result.record
@@ -212,7 +242,7 @@ def describe(result: Phonons, folder: Path) -> list[str]:
         relaxed += ", NOT CONVERGED"
     return [
         f"{record.name}: {record.formula}, {record.spacegroup}, {relaxed},"
-        f" {record.n_atoms_supercell}-atom supercell, potential {record.potential['name']}",
+        f" {record.n_atoms_supercell}-atom supercell, potential {_name_of(record.potential)}",
         f"  {result.stability.describe()}",
         f"  highest mode {summary['max_frequency_THz']:.2f} THz; at 300 K per mole of atoms:"
         f" C_V {thermal['C_V_J_per_K_mol_atoms']:.2f} J/K, S {thermal['S_J_per_K_mol_atoms']:.2f}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -127,18 +128,19 @@ def install_potential(
     own, in the user's cache, once.
     """
     from mlphonon.cli.progress import TerminalReporter
-    from mlphonon.potentials.checking import FORCE_SLOPE, check_potential
+    from mlphonon.potentials.checking import FORCE_SLOPE, PRESSURE, check_potential
     from mlphonon.potentials.loading import load_potential
-    from mlphonon.potentials.named import install
+    from mlphonon.potentials.named import install_potential as install
 
     entry = find_entry(name)
     reporter = TerminalReporter(quiet=False)
     with reporter.step(f"installing {entry.name}", None):
-        install(entry, weights=weights, trust=trust, anew=anew, say=reporter.say)
+        install(entry.name, weights=weights, trust=trust, anew=anew, say=reporter.say)
     with reporter.step(f"testing {entry.name}", None), prints_dropped():
         report = check_potential(load_potential(entry.name, device=device, trust=trust))
     typer.echo(f"{entry.name}: ready; {report.verdict}")
-    if any(check.name == FORCE_SLOPE and not check.passed for check in report.checks):
+    wrong = {check.name for check in report.checks if not check.passed}
+    if wrong & {FORCE_SLOPE, PRESSURE}:
         raise typer.Exit(2)
 
 
@@ -178,8 +180,12 @@ def check(
     from mlphonon.potentials.loading import load_potential
 
     with prints_dropped():
-        engine = load_potential(potential, device=device, dtype=dtype, trust=trust)
-        report = check_potential(engine, None if crystal is None else _only_structure(crystal))
+        load = partial(load_potential, potential, device=device, dtype=dtype, trust=trust)
+        engine = load()
+        accelerated = engine.info.kernels not in (None, "e3nn")
+        plain = load(kernels="plain") if accelerated else None
+        atoms = None if crystal is None else _only_structure(crystal)
+        report = check_potential(engine, atoms, plain=plain)
     if as_json:
         record = asdict(report) | {"passed": report.passed, "verdict": report.verdict}
         typer.echo(json.dumps(record, indent=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -106,8 +107,10 @@ def parse_elements(text: str) -> frozenset[int]:
     """
     numbers: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.partition("-")
-        numbers.update(range(int(first), int(last or first) + 1))
+        found = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
+        if found is None:
+            raise ValueError(f"'{text}' are no atomic numbers such as 1-83, 89-94")
+        numbers.update(range(int(found[1]), int(found[2] or found[1]) + 1))
     if not numbers or not numbers <= set(range(1, 119)):
-        raise ValueError(f"'{text}' are no atomic numbers")
+        raise ValueError(f"'{text}' are no atomic numbers of elements")
     return frozenset(numbers)

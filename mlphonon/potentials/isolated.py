@@ -25,6 +25,7 @@ import numpy as np
 
 from mlphonon.errors import PotentialError
 from mlphonon.potentials import worker
+from mlphonon.potentials.batches import OUT_OF_MEMORY
 from mlphonon.potentials.calculator import as_calculator, check_properties
 from mlphonon.potentials.potential import (
     Evaluation,
@@ -165,7 +166,9 @@ class _Worker:
             raise self._obituary(doing) from None
         if header["kind"] == "error":
             raise PotentialError(
-                f"potential '{self._name}' could not {doing}", header["error"], _advice(doing)
+                f"potential '{self._name}' could not {doing}",
+                header["error"],
+                _advice(doing, header["error"]),
             )
         return header, arrays
 
@@ -222,7 +225,9 @@ def close_process(process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
     log.close()
 
 
-def _advice(doing: str) -> str:
+def _advice(doing: str, error: str) -> str:
+    if OUT_OF_MEMORY.search(error):
+        return "use a smaller supercell, --dtype float32 or --device cpu"
     if doing == "load":
         return "look at the module, the factory and its arguments, and at that environment"
     return "choose one that knows these elements, or look at the structure"

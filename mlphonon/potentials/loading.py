@@ -45,6 +45,7 @@ class _Options:
     dtype: str
     trust: bool
     head: str | None
+    kernels: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def load_potential(
     dtype: str = "float64",
     trust: bool = False,
     head: str | None = None,
+    kernels: str = "auto",
 ) -> Potential:
     """Return a potential that is ready to evaluate structures.
 
@@ -86,6 +88,8 @@ def load_potential(
         vouches for. This runs whatever code the file holds.
     head : str, optional
         Head of a multi-head model; the catalogue's by default.
+    kernels : {"auto", "plain"}
+        For a MACE: the quickest arithmetic there is, or mace's own to compare with.
 
     Raises
     ------
@@ -98,14 +102,21 @@ def load_potential(
         return _wrap(potential)
     if dtype not in ("float32", "float64"):
         raise PotentialError(f"dtype '{dtype}' is unknown", fix="use float32 or float64")
-    options = _Options(resolve_device(device), dtype, trust, head)
+    if kernels not in ("auto", "plain"):
+        raise PotentialError(f"kernels '{kernels}' are unknown", fix="use auto or plain")
+    options = _Options(resolve_device(device), dtype, trust, head, kernels)
     if str(potential).startswith(PREFIX):
         return IsolatedPotential(parse_spec(str(potential), options.device), str(potential))
     if _is_path(potential):
         return _build(_read_path(Path(potential).expanduser(), options), options, head)
     entry = find_entry(str(potential))
     if entry.tested is None:
-        _log.warning("potential '%s' is untested: nobody here could run it", entry.name)
+        _log.warning(
+            "potential '%s' is untested: the makers of mlphonon could not run it; see what"
+            " 'mlphonon potentials check %s' says",
+            entry.name,
+            entry.name,
+        )
     if not family_of(entry).in_process:
         return load_named(entry, options.device, dtype, trust=trust, head=head)
     return _build(_read_entry(entry, options), options, head or entry.default_head, entry)
@@ -261,4 +272,5 @@ def _build(
         sha256=weights.sha256,
         head=head,
         entry=entry,
+        kernels=options.kernels,
     )

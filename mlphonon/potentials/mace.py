@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlphonon.errors import PotentialError
+from mlphonon.potentials.batches import Batcher, CudaMemory
 from mlphonon.potentials.kernels import accelerate, probe_structure, require_same_forces
 from mlphonon.potentials.potential import (
     Evaluation,
@@ -24,12 +25,6 @@ if TYPE_CHECKING:
     from mace.data import AtomicData
 
     from mlphonon.potentials.catalogue import CatalogueEntry
-
-CPU_EDGES_PER_BATCH = 12_000
-"""On two cores larger batches gained nothing: the work is then bound by the caches."""
-
-GPU_EDGES_PER_BATCH = 400_000
-"""A first guess for a GPU; a batch that does not fit is halved and tried again."""
 
 
 class MacePotential:
@@ -51,6 +46,8 @@ class MacePotential:
         Head of a multi-head model; needed where it has several.
     entry : CatalogueEntry, optional
         What the catalogue knows of it.
+    kernels : {"auto", "plain"}
+        The quickest arithmetic there is, or mace's own.
     """
 
     def __init__(
@@ -63,6 +60,7 @@ class MacePotential:
         sha256: str | None = None,
         head: str | None = None,
         entry: CatalogueEntry | None = None,
+        kernels: str = "auto",
     ) -> None:
         import torch
 
@@ -73,9 +71,8 @@ class MacePotential:
         self._head = self._choose_head(name, head)
         cutoff = float(model.r_max)
         self._numbers = tuple(int(z) for z in model.atomic_numbers)
-        self._edges_per_batch = (
-            CPU_EDGES_PER_BATCH if torch.device(device).type == "cpu" else GPU_EDGES_PER_BATCH
-        )
+        on_gpu = torch.device(device).type == "cuda"
+        self._batcher = Batcher(CudaMemory(device) if on_gpu else None)
         self._info = PotentialInfo(
             name=name,
             backend="mace",
@@ -92,7 +89,8 @@ class MacePotential:
             conservative=True,
             tested=entry is None or entry.tested is not None,
         )
-        self._accelerate()
+        if kernels != "plain":
+            self._accelerate()
         for parameter in self._model.parameters():
             parameter.requires_grad_(False)
 
@@ -143,10 +141,11 @@ class MacePotential:
         """Evaluate structures in batches of graphs (see `Potential.evaluate`)."""
         check_elements(self._info, structures)
         results: list[Evaluation] = []
-        for batch in self._batches(structures):
-            results.extend(self._evaluate_batch(batch))
+        graphs = (self._graph(atoms) for atoms in structures)
+        for done in self._batcher.run(graphs, _edges, self._run):
+            results.extend(done)
             if progress is not None:
-                progress(len(batch))
+                progress(len(done))
         return results
 
     def calculator(self) -> Calculator:
@@ -159,21 +158,6 @@ class MacePotential:
             default_dtype=self._info.dtype,
             head=self._head,
         )
-
-    def _batches(self, structures: Sequence[Atoms]) -> Iterator[list[AtomicData]]:
-        """Fill batches in order, each with at most so many edges as the device takes well."""
-        batch: list[AtomicData] = []
-        edges = 0
-        for atoms in structures:
-            graph = self._graph(atoms)
-            size = int(graph.edge_index.shape[1])
-            if batch and edges + size > self._edges_per_batch:
-                yield batch
-                batch, edges = [], 0
-            batch.append(graph)
-            edges += size
-        if batch:
-            yield batch
 
     def _graph(self, atoms: Atoms) -> AtomicData:
         """Build the neighbour graph of one structure."""
@@ -198,24 +182,6 @@ class MacePotential:
                 heads=list(self._heads),
             )
 
-    def _evaluate_batch(self, graphs: list[AtomicData]) -> list[Evaluation]:
-        """Run the model on one batch; halve it and try again if the device's memory is full."""
-        import torch
-
-        try:
-            return self._run(graphs)
-        except torch.cuda.OutOfMemoryError as error:
-            if len(graphs) == 1:
-                raise PotentialError(
-                    f"{graphs[0].num_nodes} atoms do not fit into the memory of"
-                    f" {self._info.device}",
-                    fix="use a smaller supercell, --dtype float32 or --device cpu",
-                ) from error
-        torch.cuda.empty_cache()
-        self._edges_per_batch = max(1, self._edges_per_batch // 2)
-        half = len(graphs) // 2
-        return self._evaluate_batch(graphs[:half]) + self._evaluate_batch(graphs[half:])
-
     def _run(self, graphs: list[AtomicData]) -> list[Evaluation]:
         """Run the model on one batch."""
         from mace.tools.torch_geometric.batch import Batch
@@ -232,3 +198,7 @@ class MacePotential:
             Evaluation(float(energies[i]), forces[ends[i] : ends[i + 1]], np.array(stresses[i]))
             for i in range(len(graphs))
         ]
+
+
+def _edges(graph: AtomicData) -> int:
+    return int(graph.edge_index.shape[1])

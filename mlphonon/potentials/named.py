@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from mlphonon.errors import PotentialError
 from mlphonon.potentials import environments
-from mlphonon.potentials.catalogue import CatalogueEntry, family_of
+from mlphonon.potentials.catalogue import CatalogueEntry, family_of, find_entry
 from mlphonon.potentials.family import fill
 from mlphonon.potentials.isolated import IsolatedPotential, WorkerSpec
 from mlphonon.potentials.potential import PotentialInfo
@@ -80,10 +81,10 @@ def load_named(
     return IsolatedPotential(spec, entry.name, info)
 
 
-def install(
-    entry: CatalogueEntry,
+def install_potential(
+    name: str,
     *,
-    weights: Path | None = None,
+    weights: str | os.PathLike[str] | None = None,
     trust: bool = False,
     anew: bool = False,
     say: Callable[[str], None] | None = None,
@@ -92,9 +93,9 @@ def install(
 
     Parameters
     ----------
-    entry : CatalogueEntry
-        Which potential.
-    weights : Path, optional
+    name : str
+        Name or alias in the catalogue.
+    weights : path, optional
         Its weights, if they are on this machine already; downloaded otherwise.
     trust : bool
         Accept weights that nothing vouches for.
@@ -115,10 +116,11 @@ def install(
     UntrustedFileError
         If nothing vouches for its weights and `trust` is false.
     """
+    entry = find_entry(name)
     family = family_of(entry)
     # Weights first: a wrong file is found in a second, an environment takes minutes.
     if weights is not None:
-        bring(entry, weights, trust=trust)
+        bring(entry, Path(weights), trust=trust)
     elif entry.source in ("download", "package"):
         pull(entry, trust=trust)
     if not family.in_process:

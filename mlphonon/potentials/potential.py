@@ -162,3 +162,14 @@ def check_elements(info: PotentialInfo, structures: Sequence[Atoms]) -> None:
             f"it was trained on {len(info.elements)} elements",
             "choose another with --potential (see 'mlphonon potentials list')",
         )
+
+
+def check_conservative(info: PotentialInfo, allowed: bool) -> None:
+    """Raise `PotentialError` if forces are known to be the slope of no energy."""
+    if info.conservative is False and not allowed:
+        raise PotentialError(
+            f"the forces of potential '{info.name}' are the slope of no energy",
+            "they are predicted directly, so force constants made of them are not symmetric",
+            "choose a conservative potential, or insist with --allow-nonconservative"
+            " (allow_nonconservative=True)",
+        )

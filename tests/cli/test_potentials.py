@@ -53,7 +53,8 @@ def test_check_measures_and_judges(call: Call) -> None:
     assert outcome.code == 0
     assert record["passed"] is True
     assert record["structure"] == "Cl32Na32"
-    assert {check["unit"] for check in record["checks"]} == {"THz", "relative"}
+    assert "kernels on against off" in {check["name"] for check in record["checks"]}
+    assert {check["unit"] for check in record["checks"]} == {"THz", "relative", "GPa"}
 
 
 def test_check_of_a_potential_elsewhere_on_a_crystal_of_ones_own(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,13 +14,14 @@ from ase.build import make_supercell
 from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 
-from mlphonon import load_potential
+from mlphonon import load_potential, with_dispersion
 from mlphonon.errors import PotentialError
 from mlphonon.potentials.architecture import MaceArchitecture
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.mace import MacePotential
 from mlphonon.potentials.potential import Potential
 from tests.crystals import TURN
+from tests.families import installed
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,29 @@ BACKENDS = {
         ("Cu", "Au"),
         "Na",
     ),
+    "with dispersion": Backend(
+        lambda: with_dispersion(load_potential("embedded", device="cpu"), "d3"), ("Mg", "O"), "Rn"
+    ),
 }
 
+for NAME, UNKNOWN in {
+    "sevennet-l3i5": "Rn",
+    "chgnet": "Cm",
+    "nequix-oam-1-pft": "Rn",
+    "m3gnet-mp": "Rn",
+    "tensornet-matpes-pbe": "Rn",
+}.items():
+    for DTYPE in ("float64", "float32"):
+        BACKENDS[f"{NAME}, {DTYPE}"] = Backend(
+            partial(installed, NAME, dtype=DTYPE), ("Mg", "O"), UNKNOWN, DTYPE == "float32"
+        )
+SLOW = [
+    pytest.param(name, marks=pytest.mark.slow) if isinstance(backend.build, partial) else name
+    for name, backend in BACKENDS.items()
+]
 
-@pytest.fixture(scope="module", params=BACKENDS)
+
+@pytest.fixture(scope="module", params=SLOW)
 def backend(request: pytest.FixtureRequest) -> Backend:
     return BACKENDS[request.param]
 

@@ -108,7 +108,7 @@ def test_a_potential_of_another_environment_by_its_name(module: str) -> None:
     large.calc = EMT()
     assert found[1].energy == large.get_potential_energy()
     np.testing.assert_array_equal(found[1].stress, large.get_stress(voigt=False))
-    assert potential.versions["python"] == sys.version.split()[0]
+    assert potential.info.versions["python"] == sys.version.split()[0]
 
 
 def test_phonons_are_those_of_the_calculator_in_this_process(module: str) -> None:

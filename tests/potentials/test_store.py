@@ -26,9 +26,9 @@ from mlphonon.potentials.store import (
     recorded_digest,
     sha256_of,
     store_folder,
-    verify,
     vouched,
 )
+from mlphonon.potentials.verification import verify
 
 BODY = bytes(range(256)) * 5000
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -353,7 +353,7 @@ def test_command_line(
 
     listed = {row["name"]: row for row in json.loads(run(app, ["list", "--json"]).stdout)}
     assert not listed["stand-in"]["here"]
-    assert "mace-mpa-0\tMPtrj + sAlex\tPBE(+U)\tMIT\t9.1 M\tto pull, 79 MB" in (
+    assert "mace-mpa-0\tmace\tMPtrj + sAlex\tPBE(+U)\tMIT\t9.1 M\tuntested\tto pull 79 MB" in (
         run(app, ["list"]).stdout.splitlines()
     )
     assert isinstance(run(app, ["pull", "stand-in"]).exception, UntrustedFileError)

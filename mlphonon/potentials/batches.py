@@ -1,0 +1,182 @@
+"""How much fits into one batch: measured on the device at hand, and learnt from failures.
+
+Memory grows with the edges of the neighbour graphs (atoms times neighbours), whatever the
+crystals are, so a batch is measured in edges.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, TypeVar
+
+from mlphonon.errors import PotentialError
+
+CPU_EDGES = 12_000
+"""On two cores larger batches gained nothing: the work is then bound by the caches."""
+
+FIRST_EDGES = 20_000
+"""Of the batch that the memory of one edge is measured on, on a GPU."""
+
+SHARE = 0.7
+"""Of the free memory that a batch may take: what it was measured on is not the worst case."""
+
+OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|cannot allocate", re.IGNORECASE)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class DeviceMemory(Protocol):
+    """The memory of a GPU, in bytes."""
+
+    def start(self) -> None:
+        """Begin to watch the peak."""
+        ...
+
+    def peak(self) -> int:
+        """Return the most that was taken since `start`, on top of what was taken then."""
+        ...
+
+    def free(self) -> int:
+        """Return what could be taken now."""
+        ...
+
+    def release(self) -> None:
+        """Give back what a failed batch left behind."""
+        ...
+
+
+class CudaMemory:
+    """Memory as torch sees it.
+
+    Parameters
+    ----------
+    device : str
+        A torch device.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device, self._before = device, 0
+
+    def start(self) -> None:
+        """Begin to watch the peak."""
+        import torch
+
+        torch.cuda.reset_peak_memory_stats(self._device)
+        self._before = torch.cuda.memory_allocated(self._device)
+
+    def peak(self) -> int:
+        """Return the most that was taken since `start`, on top of what was taken then."""
+        import torch
+
+        return int(torch.cuda.max_memory_allocated(self._device)) - self._before
+
+    def free(self) -> int:
+        """Return what the driver has left and what torch keeps without using it."""
+        import torch
+
+        unused = torch.cuda.memory_reserved(self._device) - torch.cuda.memory_allocated(
+            self._device
+        )
+        return int(torch.cuda.mem_get_info(self._device)[0]) + int(unused)
+
+    def release(self) -> None:
+        """Give back what a failed batch left behind."""
+        import torch
+
+        torch.cuda.empty_cache()
+
+
+class Batcher:
+    """Splits work into batches that fit, and remembers what fitted.
+
+    Parameters
+    ----------
+    memory : DeviceMemory, optional
+        Of the GPU; None on a CPU, where batches have a fixed size.
+    """
+
+    def __init__(self, memory: DeviceMemory | None) -> None:
+        self._memory = memory
+        self._measured = memory is None
+        self.edges = CPU_EDGES if memory is None else FIRST_EDGES
+
+    def run(
+        self,
+        work: Iterable[Item],
+        size: Callable[[Item], int],
+        evaluate: Callable[[list[Item]], list[Result]],
+    ) -> Iterator[list[Result]]:
+        """Evaluate in order, a batch at a time.
+
+        Parameters
+        ----------
+        work : iterable
+            What to evaluate; made as late as it can be, since graphs are large.
+        size : callable
+            Edges of one of them.
+        evaluate : callable
+            Evaluates a batch.
+
+        Raises
+        ------
+        PotentialError
+            If one of them alone does not fit.
+        """
+        source, waiting = iter(work), deque[Item]()
+        while batch := self._fill(source, waiting, size):
+            edges = sum(size(item) for item in batch)
+            results: list[Result] | None = None
+            try:
+                results = self._evaluate(batch, edges, evaluate)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if len(batch) == 1:
+                    raise PotentialError(
+                        f"a crystal with {edges} pairs of neighbours does not fit into memory",
+                        str(error).partition("\n")[0][:200],
+                        "use a smaller supercell, --dtype float32 or --device cpu",
+                    ) from error
+                self.edges, self._measured = max(1, edges // 2), True
+                waiting.extendleft(reversed(batch))
+            if results is not None:
+                yield results
+            elif self._memory is not None:
+                # Only now: the exception held on to what the batch had taken.
+                self._memory.release()
+
+    def _fill(
+        self, source: Iterator[Item], waiting: deque[Item], size: Callable[[Item], int]
+    ) -> list[Item]:
+        """Take the next batch: one at least, more as long as they fit."""
+        batch: list[Item] = []
+        edges = 0
+        while waiting or (following := list(itertools.islice(source, 1))):
+            if not waiting:
+                waiting.extend(following)
+            edges += size(waiting[0])
+            if batch and edges > self.edges:
+                break
+            batch.append(waiting.popleft())
+        return batch
+
+    def _evaluate(
+        self, batch: list[Item], edges: int, evaluate: Callable[[list[Item]], list[Result]]
+    ) -> list[Result]:
+        if self._measured or self._memory is None:
+            return evaluate(batch)
+        self._memory.start()
+        results = evaluate(batch)
+        each = self._memory.peak() / max(edges, 1)
+        if each > 0:
+            self.edges, self._measured = max(edges, int(SHARE * self._memory.free() / each)), True
+        return results
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that memory ran out, on a GPU or on the host."""
+    return isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)) is not None

@@ -2,6 +2,9 @@
 
 Memory grows with the edges of the neighbour graphs (atoms times neighbours), whatever the
 crystals are, so a batch is measured in edges.
+
+This file is also loaded by its path in the environments of other programs
+(`mlphonon.potentials.worker`): it needs nothing of mlphonon, and Python 3.9.
 """
 
 from __future__ import annotations
@@ -12,8 +15,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
-from mlphonon.errors import PotentialError
-
 CPU_EDGES = 12_000
 """On two cores larger batches gained nothing: the work is then bound by the caches."""
 
@@ -23,7 +24,15 @@ FIRST_EDGES = 20_000
 SHARE = 0.7
 """Of the free memory that a batch may take: what it was measured on is not the worst case."""
 
-OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|cannot allocate", re.IGNORECASE)
+OUT_OF_MEMORY = re.compile(
+    r"out of memory|can't allocate memory|cannot allocate|not fit into memory|RESOURCE_EXHAUSTED",
+    re.IGNORECASE,
+)
+
+
+class TooLargeError(Exception):
+    """One crystal alone does not fit into memory; the message says how large it is."""
+
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -123,7 +132,7 @@ class Batcher:
 
         Raises
         ------
-        PotentialError
+        TooLargeError
             If one of them alone does not fit.
         """
         source, waiting = iter(work), deque[Item]()
@@ -136,10 +145,8 @@ class Batcher:
                 if not is_out_of_memory(error):
                     raise
                 if len(batch) == 1:
-                    raise PotentialError(
-                        f"a crystal with {edges} pairs of neighbours does not fit into memory",
-                        str(error).partition("\n")[0][:200],
-                        "use a smaller supercell, --dtype float32 or --device cpu",
+                    raise TooLargeError(
+                        f"a crystal with {edges} pairs of neighbours does not fit into memory"
                     ) from error
                 self.edges, self._measured = max(1, edges // 2), True
                 waiting.extendleft(reversed(batch))

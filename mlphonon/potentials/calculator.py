@@ -67,6 +67,7 @@ class AsePotential:
 
     def _evaluate_one(self, atoms: Atoms) -> Evaluation:
         copy = atoms.copy()
+        copy.set_cell(right_handed(atoms.cell.array))
         copy.calc = self._calculator
         stress = np.full((3, 3), np.nan)
         try:
@@ -89,6 +90,15 @@ class AsePotential:
     def calculator(self) -> Calculator:
         """Return the calculator itself."""
         return self._calculator
+
+
+def right_handed(cell: np.ndarray) -> np.ndarray:
+    """Return vectors of the same lattice that are right-handed, shape (3, 3), A.
+
+    Programs that divide by a determinant instead of a volume (CHGNet 0.4.2, SevenNet 0.13)
+    give the stress of left-handed cells the wrong sign.
+    """
+    return -cell if np.linalg.det(cell) < 0 else cell
 
 
 def check_properties(name: str, properties: Iterable[str]) -> None:

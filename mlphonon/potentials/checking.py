@@ -32,6 +32,7 @@ SLOPE_LIMIT = 0.01
 
 
 FORCE_SLOPE = "forces against the slope of the energy"
+INVERSION = "forces of the mirror image"
 STRESS_SLOPE = "stress against the slope of the energy"
 
 
@@ -117,7 +118,9 @@ class CheckReport:
         if PRESSURE in failed:
             return "not fit for phonons: it does not know rock salt, or is not evaluated rightly"
         advice = []
-        if set(failed) - {STRESS_SLOPE, PRESSURE}:
+        if INVERSION in failed:
+            advice.append("its forces change when a crystal is mirrored: use another")
+        if set(failed) - {STRESS_SLOPE, PRESSURE, INVERSION}:
             advice.append(
                 f"too noisy for displacements of {DISPLACEMENT:g} A: use float64, or at least"
                 f" {self.least_displacement:.2g} A"
@@ -181,7 +184,7 @@ def check_potential(
         )
         for name, value in noises.items()
     ]
-    checks += _slopes(potential, displaced, base)
+    checks += [_inversion(potential, displaced, base), *_slopes(potential, displaced, base)]
     if is_rock_salt and np.isfinite(base.stress).all():
         checks.append(_pressure(potential, atoms))
     least = DISPLACEMENT * _frequency_error(noise, mass) / SMEARING_LIMIT
@@ -247,6 +250,24 @@ def _symmetry_noises(
         "net force": base.forces.sum(axis=0, keepdims=True) / len(atoms) ** 0.5,
     }
     return {name: float(np.abs(values).max()) for name, values in differences.items()}
+
+
+def _inversion(potential: Potential, atoms: Atoms, base: Evaluation) -> Check:
+    """Compare a crystal with its mirror image.
+
+    Not noise: networks that know rotations but no mirrors (SevenNet's) err in proportion to
+    the force, whatever the displacement.
+    """
+    mirrored = atoms.copy()
+    mirrored.positions *= -1.0  # the lattice is its own mirror image
+    forces = -potential.evaluate([mirrored])[0].forces
+    return Check(
+        INVERSION,
+        float(np.abs(forces - base.forces).max() / np.abs(base.forces).max()),
+        SLOPE_LIMIT,
+        "relative",
+        "otherwise a crystal loses its mirrors; frequencies err by up to half of it",
+    )
 
 
 def _pressure(potential: Potential, rest: Atoms) -> Check:

@@ -39,7 +39,7 @@ class Family(BaseModel):
     arguments : dict
         Of the call; see `fill`.
     dtypes : tuple of str
-        The precisions it can be run in.
+        The precisions it can be run in; first that of the published weights.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

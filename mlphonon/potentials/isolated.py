@@ -26,7 +26,7 @@ import numpy as np
 from mlphonon.errors import PotentialError
 from mlphonon.potentials import worker
 from mlphonon.potentials.batches import OUT_OF_MEMORY
-from mlphonon.potentials.calculator import as_calculator, check_properties
+from mlphonon.potentials.calculator import as_calculator, check_properties, right_handed
 from mlphonon.potentials.potential import (
     Evaluation,
     PotentialInfo,
@@ -262,7 +262,8 @@ class IsolatedPotential:
         self._lock = threading.Lock()
         self._info = info or PotentialInfo(name, "isolated", "unknown", "unknown")
         self._worker: _Worker | None = None
-        self._info = replace(self._info, versions=self._start().hello["versions"])
+        hello = self._start().hello
+        self._info = replace(self._info, versions=hello["versions"], batched=hello["batched"])
 
     def _start(self) -> _Worker:
         self._worker = _Worker(self._spec, self._name, self._patience)
@@ -320,5 +321,5 @@ def pack(structures: Sequence[Atoms]) -> dict[str, np.ndarray]:
         "counts": np.array([len(atoms) for atoms in structures]),
         "numbers": np.concatenate([atoms.numbers for atoms in structures]).astype(np.int32),
         "positions": np.concatenate([atoms.positions for atoms in structures]),
-        "cells": np.array([atoms.cell.array for atoms in structures]),
+        "cells": np.array([right_handed(atoms.cell.array) for atoms in structures]),
     }

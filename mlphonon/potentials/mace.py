@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.batches import Batcher, CudaMemory
+from mlphonon.potentials.batches import Batcher, CudaMemory, TooLargeError
 from mlphonon.potentials.kernels import accelerate, probe_structure, require_same_forces
 from mlphonon.potentials.potential import (
     Evaluation,
@@ -66,6 +66,7 @@ class MacePotential:
 
         if dtype not in ("float32", "float64"):
             raise PotentialError(f"dtype '{dtype}' is unknown", fix="use float32 or float64")
+        native = str(next(model.parameters()).dtype).removeprefix("torch.")
         self._model = model.to(device=device, dtype=getattr(torch, dtype)).eval()
         self._heads = tuple(getattr(model, "heads", None) or ("Default",))
         self._head = self._choose_head(name, head)
@@ -85,6 +86,7 @@ class MacePotential:
             differentiable=True,
             sha256=sha256,
             kernels="e3nn",
+            native_dtype=native,
             functional=None if entry is None else entry.functional,
             conservative=True,
             tested=entry is None or entry.tested is not None,
@@ -142,10 +144,17 @@ class MacePotential:
         check_elements(self._info, structures)
         results: list[Evaluation] = []
         graphs = (self._graph(atoms) for atoms in structures)
-        for done in self._batcher.run(graphs, _edges, self._run):
-            results.extend(done)
-            if progress is not None:
-                progress(len(done))
+        try:
+            for done in self._batcher.run(graphs, _edges, self._run):
+                results.extend(done)
+                if progress is not None:
+                    progress(len(done))
+        except TooLargeError as error:
+            raise PotentialError(
+                str(error),
+                f"device {self._info.device}, {self._info.dtype}",
+                "use a smaller supercell, --dtype float32 or --device cpu",
+            ) from error
         return results
 
     def calculator(self) -> Calculator:

@@ -60,6 +60,8 @@ class PotentialInfo:
         ``"mace"``, ``"ase"`` or ``"isolated"``.
     dtype : str
         Precision of positions and forces: ``"float32"``, ``"float64"`` or ``"unknown"``.
+    native_dtype : str, optional
+        Precision its weights were published in.
     device : str
         ``"cpu"``, ``"cuda"`` or ``"unknown"``.
     elements : frozenset of int, optional
@@ -98,6 +100,7 @@ class PotentialInfo:
     differentiable: bool = False
     sha256: str | None = None
     kernels: str | None = None
+    native_dtype: str | None = None
     functional: str | None = None
     conservative: bool | None = None
     tested: bool = True

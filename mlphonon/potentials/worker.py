@@ -1,4 +1,4 @@
-"""What runs in the other Python: loads one ASE calculator and answers requests over a pipe.
+"""What runs in the other Python: loads one calculator and answers requests over a pipe.
 
 This file is started by its path in an environment that has ASE and the potential's own
 packages, and nothing of mlphonon. It must go on working with the oldest Python a potential
@@ -25,9 +25,16 @@ import os
 import struct
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 import numpy as np
+
+Crystal = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Atomic numbers, positions (A), cell (A)."""
+
+Result = tuple[float, np.ndarray, np.ndarray]
+"""Energy (eV), forces (eV/A), stress (3x3, eV/A^3)."""
 
 
 def write_message(
@@ -77,8 +84,8 @@ def load_factory(module: str, factory: str) -> Any:
     return loaded
 
 
-def describe(calculator: Any, packages: list[str]) -> dict[str, Any]:
-    """Say what can be known of a calculator without running it."""
+def describe(evaluator: Any, packages: list[str]) -> dict[str, Any]:
+    """Say what can be known of an evaluator without running it."""
     versions = {"python": sys.version.split()[0]}
     for package in packages:
         try:
@@ -87,8 +94,8 @@ def describe(calculator: Any, packages: list[str]) -> dict[str, Any]:
             continue  # not one of this environment's
     return {
         "kind": "ready",
-        "calculator": type(calculator).__name__,
-        "properties": list(calculator.implemented_properties),
+        "batched": isinstance(evaluator, Batched),
+        "properties": evaluator.implemented_properties,
         "versions": versions,
     }
 
@@ -109,14 +116,76 @@ def evaluate_one(
     return energy, forces, stress
 
 
-def answer(calculator: Any, arrays: dict[str, np.ndarray], stream: IO[bytes]) -> None:
+class OneByOne:
+    """An ASE calculator as an evaluator: each crystal is a batch."""
+
+    def __init__(self, calculator: Any) -> None:
+        self.calculator = calculator
+        self.implemented_properties = list(calculator.implemented_properties)
+
+    def run(self, crystals: Iterable[Crystal]) -> Iterator[list[Result]]:
+        """Evaluate crystals one after another."""
+        for crystal in crystals:
+            yield [evaluate_one(self.calculator, *crystal)]
+
+
+class Batched:
+    """A family's own evaluator of batches.
+
+    It has ``implemented_properties``, ``prepare(atoms)``, ``edges(prepared)``,
+    ``evaluate(list of prepared)`` with energies (eV), forces (eV/A) and stresses (3x3, eV/A^3),
+    and ``device``.
+    """
+
+    def __init__(self, evaluator: Any) -> None:
+        self.evaluator = evaluator
+        self.implemented_properties = list(evaluator.implemented_properties)
+        batches = _beside("batches")
+        on_gpu = str(evaluator.device).startswith("cuda") and "torch" in sys.modules
+        self.batcher = batches.Batcher(batches.CudaMemory(evaluator.device) if on_gpu else None)
+
+    def run(self, crystals: Iterable[Crystal]) -> Iterator[list[Result]]:
+        """Evaluate crystals in batches that fit."""
+        from ase import Atoms
+
+        prepared = (
+            self.evaluator.prepare(Atoms(numbers, positions, cell=cell, pbc=True))
+            for numbers, positions, cell in crystals
+        )
+        yield from self.batcher.run(prepared, self.evaluator.edges, self.evaluator.evaluate)
+
+
+def _beside(name: str) -> Any:
+    """Load a module of the folder that this file is in."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".py")
+    spec = importlib.util.spec_from_file_location("mlphonon_" + name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def make_evaluator(made: Any) -> Any:
+    """Wrap what a factory returned."""
+    return Batched(made) if hasattr(made, "prepare") else OneByOne(made)
+
+
+def answer(evaluator: Any, arrays: dict[str, np.ndarray], stream: IO[bytes]) -> None:
     """Evaluate the crystals of a request, one result message for each."""
+    for results in evaluator.run(unpack(arrays)):
+        for energy, forces, stress in results:
+            header = {"kind": "result", "energy": float(energy)}
+            found = {"f": np.asarray(forces, float), "s": np.asarray(stress, float)}
+            write_message(stream, header, found)
+
+
+def unpack(arrays: dict[str, np.ndarray]) -> Iterator[Crystal]:
+    """Return numbers, positions and cell of each crystal of a request."""
     ends = np.cumsum(arrays["counts"])
     for cell, count, end in zip(arrays["cells"], arrays["counts"], ends):  # noqa: B905 (3.9)
         part = slice(end - count, end)
-        numbers, positions = arrays["numbers"][part], arrays["positions"][part]
-        energy, forces, stress = evaluate_one(calculator, numbers, positions, cell)
-        write_message(stream, {"kind": "result", "energy": energy}, {"f": forces, "s": stress})
+        yield arrays["numbers"][part], arrays["positions"][part], cell
 
 
 def explain(error: Exception) -> dict[str, Any]:
@@ -144,15 +213,15 @@ def main() -> None:
         header, _ = read_message(requests)
         try:
             factory = load_factory(header["module"], header["factory"])
-            calculator = factory(**header["arguments"])
-            write_message(answers, describe(calculator, header["packages"]))
+            evaluator = make_evaluator(factory(**header["arguments"]))
+            write_message(answers, describe(evaluator, header["packages"]))
         except Exception as error:  # loading may raise anything; the parent says what it was
             write_message(answers, explain(error))
             return
         while True:
             _, arrays = read_message(requests)
             try:
-                answer(calculator, arrays, answers)
+                answer(evaluator, arrays, answers)
             except Exception as error:  # calculators too
                 write_message(answers, explain(error))
     except (EOFError, BrokenPipeError):

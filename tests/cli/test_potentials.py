@@ -66,6 +66,6 @@ def test_check_of_a_potential_elsewhere_on_a_crystal_of_ones_own(
     assert outcome.code == 0, outcome.err
     *lines, verdict = outcome.out.splitlines()
     assert all(line.startswith("ok ") for line in lines)
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert "fit for phonons" in verdict
     assert "Na32" in call("potentials", "check", emt).refusal()

@@ -10,11 +10,13 @@ from mlphonon.errors import PotentialError
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.checking import (
     FORCE_SLOPE,
+    INVERSION,
+    PRESSURE,
     STRESS_SLOPE,
     _frequency_error,
     check_potential,
 )
-from mlphonon.potentials.potential import Evaluation
+from mlphonon.potentials.potential import Evaluation, Potential
 
 
 class Spoiled(AsePotential):
@@ -41,6 +43,9 @@ class Spoiled(AsePotential):
             forces[:, 0] *= 1 + self.size
         if self.fault == "order":
             forces[0] += self.size
+        if self.fault == "mirror":
+            # A product of two forces does not change sign with them.
+            forces += self.size * np.cross(forces, np.roll(forces, 1, axis=0))
         if self.fault == "scale":
             forces *= 1 + self.size
         if self.fault == "stress":
@@ -81,6 +86,7 @@ def test_the_embedded_potential_is_fit_in_float64_and_noisier_in_float32() -> No
         ("axes", 1e-2, "rotation"),
         ("order", 1e-2, "permutation"),
         ("order", 1e-1, "net force"),
+        ("mirror", 1.0, INVERSION),
         ("scale", 0.03, FORCE_SLOPE),
         ("stress", 0.03, STRESS_SLOPE),
     ],
@@ -112,6 +118,38 @@ def test_the_advised_displacement_quiets_the_noise(copper) -> None:
     # Noise halves with twice the step.
     error = max(check.value for check in report.checks if check.unit == "THz")
     assert error * 0.01 / report.least_displacement == pytest.approx(0.01)
+
+
+def test_weights_read_wrongly_show_as_pressure(embedded: Potential) -> None:
+    """Rock salt squeezed by 13 GPa, as matgl 4.1.2 makes it of weights of its own."""
+
+    class Squeezed(AsePotential):
+        def evaluate(self, structures, progress=None):
+            return [
+                Evaluation(
+                    found.energy - 0.08 * atoms.get_volume(),
+                    found.forces,
+                    found.stress - 0.08 * np.eye(3),
+                )
+                for atoms, found in zip(structures, embedded.evaluate(structures), strict=True)
+            ]
+
+    report = check_potential(Squeezed(EMT()))
+    assert failed(report) == {PRESSURE}
+    assert "does not know rock salt" in report.verdict
+
+
+def test_a_potential_that_does_not_know_rock_salt_is_tried_on_an_element() -> None:
+    from dataclasses import replace
+
+    potential = AsePotential(EMT())
+    potential._info = replace(potential.info, elements=frozenset({1, 13, 29}))
+    report = check_potential(potential)
+    assert report.structure == "Al32"
+    assert report.passed
+    potential._info = replace(potential.info, elements=frozenset({1}))
+    with pytest.raises(PotentialError, match="no crystal to test"):
+        check_potential(potential)
 
 
 def test_a_molecule_is_refused() -> None:

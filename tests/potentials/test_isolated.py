@@ -61,6 +61,27 @@ def forceless():
 
 class Nested:
     make = staticmethod(Moody)
+
+class InBatches:
+    """EMT a batch at a time; the stress tells how many were in it, the energy which one."""
+
+    implemented_properties = ["energy", "forces", "stress"]
+    device = "cpu"
+
+    def __init__(self, most=100):
+        self.most = most
+
+    def prepare(self, atoms):
+        atoms.calc = EMT()
+        return atoms
+
+    def edges(self, atoms):
+        return 4000
+
+    def evaluate(self, batch):
+        if len(batch) > self.most:
+            raise RuntimeError("CUDA out of memory")
+        return [(a.get_potential_energy(), a.get_forces(), [[len(batch)] * 3] * 3) for a in batch]
 '''
 
 
@@ -109,6 +130,23 @@ def test_a_potential_of_another_environment_by_its_name(module: str) -> None:
     assert found[1].energy == large.get_potential_energy()
     np.testing.assert_array_equal(found[1].stress, large.get_stress(voigt=False))
     assert potential.info.versions["python"] == sys.version.split()[0]
+
+
+@pytest.mark.parametrize(("most", "sizes"), [(100, [3, 3, 3, 1]), (2, [1, 1, 1, 1])])
+def test_a_family_may_evaluate_batches_of_its_own(module: str, most: int, sizes: list[int]) -> None:
+    """Filled up to what fits; halved where memory runs out, and remembered."""
+    potential = load_potential(f"python:{PYTHON}:{module}:InBatches?most={most}")
+    assert potential.info.batched
+    crystals = [SMALL, LARGE, SMALL, LARGE]
+    found = potential.evaluate(crystals)
+    for one, atoms in zip(found, crystals, strict=True):
+        expected = atoms.copy()
+        expected.calc = EMT()
+        assert one.energy == expected.get_potential_energy()
+        np.testing.assert_array_equal(one.forces, expected.get_forces())
+    assert [int(one.stress[0, 0]) for one in found] == sizes
+    with pytest.raises(PotentialError, match=r"not fit into memory.*smaller supercell"):
+        load_potential(f"python:{PYTHON}:{module}:InBatches?most=0").evaluate(crystals)
 
 
 def test_phonons_are_those_of_the_calculator_in_this_process(module: str) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlphonon.phonons import Phonons
     from mlphonon.potentials.dispersion import with_dispersion
     from mlphonon.potentials.loading import load_potential
-    from mlphonon.potentials.named import install_potential
+    from mlphonon.potentials.named.installation import install_potential
     from mlphonon.potentials.potential import Evaluation, Potential, PotentialInfo
     from mlphonon.results import BandStructure, DensityOfStates, ThermalProperties
     from mlphonon.settings import PhononSettings
@@ -37,7 +37,7 @@ _HOMES = {
     "PotentialInfo": "mlphonon.potentials.potential",
     "ThermalProperties": "mlphonon.results",
     "compute_phonons": "mlphonon.workflow",
-    "install_potential": "mlphonon.potentials.named",
+    "install_potential": "mlphonon.potentials.named.installation",
     "load_potential": "mlphonon.potentials.loading",
     "make_crystal": "mlphonon.crystal",
     "read_crystals": "mlphonon.crystal",

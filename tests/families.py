@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlphonon import install_potential, load_potential
-from mlphonon.potentials.catalogue import find_entry
+from mlphonon.potentials.named.catalogue import find_entry
 from mlphonon.potentials.potential import Potential
 
 ROOT = Path(__file__).parent.parent

@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlphonon.cli.chatter import prints_dropped
-from mlphonon.potentials.catalogue import CatalogueEntry, family_of, find_entry, read_catalogue
-from mlphonon.potentials.environments import environment_folder, packages, state_of
-from mlphonon.potentials.store import locate, path_of, pull, store_folder
-from mlphonon.potentials.verification import BAD, FileStatus
-from mlphonon.potentials.verification import verify as verify_store
+from mlphonon.potentials.named.catalogue import (
+    CatalogueEntry,
+    family_of,
+    find_entry,
+    read_catalogue,
+)
+from mlphonon.potentials.named.environments import environment_folder, packages, state_of
+from mlphonon.potentials.named.store import locate, path_of, pull, store_folder
+from mlphonon.potentials.named.verification import BAD, FileStatus
+from mlphonon.potentials.named.verification import verify as verify_store
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -130,7 +135,7 @@ def install_potential(
     from mlphonon.cli.progress import TerminalReporter
     from mlphonon.potentials.checking import FORCE_SLOPE, PRESSURE, check_potential
     from mlphonon.potentials.loading import load_potential
-    from mlphonon.potentials.named import install_potential as install
+    from mlphonon.potentials.named.installation import install_potential as install
 
     entry = find_entry(name)
     reporter = TerminalReporter(quiet=False)

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.catalogue import CatalogueEntry, family_of, find_entry, known_names
 from mlphonon.potentials.isolated import PREFIX, IsolatedPotential, parse_spec
-from mlphonon.potentials.named import load_named
-from mlphonon.potentials.potential import Potential
-from mlphonon.potentials.quiet import libraries_muted
-from mlphonon.potentials.store import (
+from mlphonon.potentials.named.catalogue import CatalogueEntry, family_of, find_entry, known_names
+from mlphonon.potentials.named.installation import load_named
+from mlphonon.potentials.named.store import (
     FOLDER_FILES,
     accept,
     locate,
@@ -25,6 +23,8 @@ from mlphonon.potentials.store import (
     untrusted_error,
     vouched,
 )
+from mlphonon.potentials.potential import Potential
+from mlphonon.potentials.quiet import libraries_muted
 
 if TYPE_CHECKING:
     import torch

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
     from mace.data import AtomicData
 
-    from mlphonon.potentials.catalogue import CatalogueEntry
+    from mlphonon.potentials.named.catalogue import CatalogueEntry
 
 
 class MacePotential:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.catalogue import (
+from mlphonon.potentials.named.catalogue import (
     find_entry,
     known_names,
     read_catalogue,
     read_families,
 )
-from mlphonon.potentials.family import Family, fill, parse_elements
+from mlphonon.potentials.named.family import Family, fill, parse_elements
 
 TESTED_FAMILIES = {"sevennet", "chgnet", "nequix", "matgl"}
 UNTESTED_FAMILIES = {

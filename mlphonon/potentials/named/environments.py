@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.cache import OFFLINE_VARIABLE, cache_folder, is_offline, locked
-from mlphonon.potentials.family import Family
+from mlphonon.potentials.named.cache import OFFLINE_VARIABLE, cache_folder, is_offline, locked
+from mlphonon.potentials.named.family import Family
 
 RECORD = "mlphonon-environment.json"
 

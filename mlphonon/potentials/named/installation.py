@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mlphonon.errors import PotentialError
-from mlphonon.potentials import environments
-from mlphonon.potentials.catalogue import CatalogueEntry, family_of, find_entry
-from mlphonon.potentials.family import fill
 from mlphonon.potentials.isolated import IsolatedPotential, WorkerSpec
+from mlphonon.potentials.named import environments
+from mlphonon.potentials.named.catalogue import CatalogueEntry, family_of, find_entry
+from mlphonon.potentials.named.family import fill
+from mlphonon.potentials.named.store import accept, bring, digest_of, locate, pull
 from mlphonon.potentials.potential import PotentialInfo
-from mlphonon.potentials.store import accept, bring, digest_of, locate, pull
 
 
 def load_named(

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.family import FAMILIES, MACE, Family, parse_elements
+from mlphonon.potentials.named.family import FAMILIES, MACE, Family, parse_elements
 
 CATALOGUE_VARIABLE = "MLPHONON_CATALOGUE"
 """Environment variable: a TOML file that adds entries, or overrides keys of those built in."""
@@ -42,7 +42,7 @@ class CatalogueEntry(BaseModel):
     aliases : tuple of str
         Other names it is found by.
     family : str
-        The program that evaluates it (see `mlphonon.potentials.family`).
+        The program that evaluates it (see `mlphonon.potentials.named.family`).
     url, filename : str, optional
         Where its weights are and what the file is called; neither, if it ships inside.
     contents : tuple of str

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.catalogue import CatalogueEntry, read_catalogue
-from mlphonon.potentials.store import (
+from mlphonon.potentials.named.catalogue import CatalogueEntry, read_catalogue
+from mlphonon.potentials.named.store import (
     PACKAGE_SUFFIX,
     digest_of,
     locate,

@@ -17,8 +17,8 @@ import pytest
 from typer.testing import CliRunner
 
 from mlphonon.errors import PotentialError, UntrustedFileError
-from mlphonon.potentials.catalogue import CatalogueEntry, read_catalogue
-from mlphonon.potentials.store import (
+from mlphonon.potentials.named.catalogue import CatalogueEntry, read_catalogue
+from mlphonon.potentials.named.store import (
     accept,
     locate,
     path_of,
@@ -28,7 +28,7 @@ from mlphonon.potentials.store import (
     store_folder,
     vouched,
 )
-from mlphonon.potentials.verification import verify
+from mlphonon.potentials.named.verification import verify
 
 BODY = bytes(range(256)) * 5000
 SHA256 = hashlib.sha256(BODY).hexdigest()

@@ -15,9 +15,9 @@ from ase.calculators.emt import EMT
 
 from mlphonon import compute_phonons, install_potential, load_potential
 from mlphonon.errors import PotentialError, UntrustedFileError
-from mlphonon.potentials import environments
-from mlphonon.potentials.catalogue import read_families
-from mlphonon.potentials.environments import environment_folder, python_of, state_of
+from mlphonon.potentials.named import environments
+from mlphonon.potentials.named.catalogue import read_families
+from mlphonon.potentials.named.environments import environment_folder, python_of, state_of
 
 TINY = """
 from ase.calculators.emt import EMT

@@ -15,18 +15,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mlphonon.errors import PotentialError, UntrustedFileError
-from mlphonon.potentials.cache import (
+from mlphonon.potentials.named.cache import (
     CACHE_VARIABLE,
     OFFLINE_VARIABLE,
     cache_folder,
     is_offline,
     locked,
 )
-from mlphonon.potentials.catalogue import CatalogueEntry, family_of, read_catalogue
-from mlphonon.potentials.downloading import DownloadError, download
-from mlphonon.potentials.environments import site_packages
+from mlphonon.potentials.named.catalogue import CatalogueEntry, family_of, read_catalogue
+from mlphonon.potentials.named.downloading import DownloadError, download
+from mlphonon.potentials.named.environments import site_packages
 
-EMBEDDED_FOLDER = Path(__file__).with_name("embedded")
+EMBEDDED_FOLDER = Path(__file__).parents[1] / "embedded"
 
 FOLDER_FILES = ("architecture.json", "weights.safetensors")
 """What a folder must hold to be a potential without a pickle."""

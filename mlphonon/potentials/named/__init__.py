@@ -1,0 +1,1 @@
+"""Potentials by their names: the catalogue, the weights, and the environments they run in."""

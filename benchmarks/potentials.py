@@ -56,7 +56,7 @@ def force_at_rest(potential: Potential) -> float:
 
 
 def phonon_cells(found: Comparison) -> str:
-    error, slope, volume = found.error_THz, found.slope, found.volume_change
+    error, slope, volume = found.error, found.slope, found.volume_change
     return f"{error:.2f} | {slope:.3f} | {100 * volume:+.1f} %"
 
 

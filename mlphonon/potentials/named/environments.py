@@ -90,10 +90,12 @@ def require(family: Family, asked_for: str, say: Say) -> Path:
 
 def packages(family: Family) -> tuple[str, ...]:
     """Return the packages that an environment is made for, with their versions."""
-    return (
-        tuple(text for text in (*family.requirements, *family.unresolved) if "==" in text)
-        or family.requirements
-    )
+    named = (*family.requirements, *family.unresolved)
+    return tuple(text for text in named if "==" in text) or family.requirements
+
+
+def _pinned(requirements: Sequence[str]) -> str:
+    return ", ".join(text for text in requirements if "==" in text) or ", ".join(requirements)
 
 
 def make(family: Family, say: Say, *, anew: bool = False) -> Path:
@@ -173,7 +175,7 @@ def _steps(family: Family) -> list[tuple[str, list[list[str]]]]:
             ways.append([f"torch=={here}", "--index-url", TORCH_INDEX + here.partition("+")[2]])
         steps.append((f"torch {here}", ways))
     lock = [] if family.lock is None else ["-c", str(family.lock)]
-    steps.append((", ".join(packages(family)), [[*family.requirements, *lock]]))
+    steps.append((_pinned(family.requirements), [[*family.requirements, *lock]]))
     if family.unresolved:
         steps.append((", ".join(family.unresolved), [["--no-deps", *family.unresolved]]))
     if family.gpu_requirements and shutil.which("nvidia-smi"):

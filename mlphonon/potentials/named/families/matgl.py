@@ -2,9 +2,9 @@
 
 MatGL 4.1.2 (and 3.0.5 and 4.0.0, as far as tried) evaluates the weights it publishes wrongly for
 every crystal of more than one element: since DGL was given up for PyG, some messages between
-atoms are summed at, or read from, the other end of the edge than in training. In a pure element the ends are alike and
-nothing shows; rock salt came out with a lattice constant of 6.5 A. Both places are put right
-here (`_mend`): NaCl and MgO then have no stress at their PBE volume.
+atoms are summed at, or read from, the other end of the edge than in training. In a pure element
+the ends are alike and little shows; rock salt came out with a lattice constant of 6.5 A. Both
+places are put right here (`_mend`): NaCl and MgO then have no stress at their PBE volume.
 """
 
 from __future__ import annotations

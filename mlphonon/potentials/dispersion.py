@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 FUNCTIONALS = {"pbesol": "pbesol", "pbe": "pbe", "r2scan": "r2scan", "scan": "scan"}
 """How the name of a functional begins, and what its D3 parameters are called."""
 
+SMOOTHING = 5.29
+"""Width over which pairs fade out before the cutoff at 32 A, A. Cut sharply, as simple-dftd3
+does by default, forces differ from the slope of the energy by 2e-4 eV/A."""
+
 HAS_DISPERSION = re.compile(r"D3|D4|vdW|MBD|-V\b|rVV10", re.IGNORECASE)
 """Marks of functionals that describe dispersion already."""
 
@@ -148,4 +152,8 @@ def _d3_calculator(functional: str) -> Calculator:
         raise PotentialError(
             f"there are no D3 parameters for functional '{functional}'", str(error)
         ) from error
-    return DFTD3(damping="d3bj", params_tweaks={"method": functional, "atm": False})
+    return DFTD3(
+        damping="d3bj",
+        params_tweaks={"method": functional, "atm": False},
+        realspace_cutoff={"width2": SMOOTHING},
+    )

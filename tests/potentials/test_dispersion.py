@@ -32,7 +32,7 @@ def test_another_program_gives_the_same(nothing: Potential) -> None:
     atoms = bulk("NaCl", "rocksalt", a=5.69, cubic=True)
     atoms.rattle(0.05, seed=1)
     (found,) = with_dispersion(nothing, "d3").evaluate([atoms])
-    assert found.energy == pytest.approx(-1.6690218, rel=1e-3)
+    assert found.energy == pytest.approx(-1.6690218, rel=2e-3)
     np.testing.assert_allclose(found.forces[0], [-1.52489e-3, 7.003e-5, 1.59289e-3], atol=2e-7)
     expected = [9.45636e-3, 9.45565e-3, 9.45937e-3, -1.6275e-6, -1.0862e-6, -2.6809e-6]
     np.testing.assert_allclose(found.stress.ravel()[[0, 4, 8, 5, 2, 1]], expected, atol=2e-5)

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import phonopy
 from ase import Atoms
-from ase.io import read
 
 from mlphonon import BandStructure, Phonons, compute_phonons, load_potential
 from mlphonon.band_path import find_band_path
+from mlphonon.evaluation.folder import load_calculation
 from mlphonon.force_constants.displacements import to_ase
 from mlphonon.phonons import compute_bands
 from mlphonon.potentials.potential import Potential
@@ -81,27 +80,9 @@ def _resample(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(wanted, x, band) for band in ours.T], axis=1)
 
 
-def load_reference(folder: Path) -> phonopy.Phonopy:
-    """Force constants of a DFT calculation in phonopy's formats."""
-    found = phonopy.load(
-        folder / "phonopy_disp.yaml",
-        force_sets_filename=folder / "FORCE_SETS" if (folder / "FORCE_SETS").exists() else None,
-        primitive_matrix="auto",
-        produce_fc=False,
-        is_nac=False,
-        log_level=0,
-    )
-    if not (folder / "FORCE_SETS").exists():
-        files = sorted(folder.glob("vasprun.xml*"))
-        found.forces = np.array([read(f, format="vasp-xml").get_forces() for f in files])
-    found.produce_force_constants(show_drift=False)
-    found.symmetrize_force_constants(level=3, show_drift=False)
-    return found
-
-
 def compare(name: str, folder: Path, potential: Potential) -> Comparison:
     """Compute phonons at the potential's own minimum, in the supercell of the DFT."""
-    dft = load_reference(folder)
+    dft = load_calculation(folder)
     path = find_band_path(to_ase(dft.primitive), SYMPREC)
     return Comparison(
         name=name,

@@ -26,12 +26,13 @@ def list_references() -> None:
             f"{reference.name}\t{reference.functional}\t{reference.description}"
             f"\t{reference.licence}\t{reference.source}"
         )
+    typer.echo("folder\tany\tphonopy calculations of one's own, in --data\t\t")
 
 
 @app.command("run")
 def run_benchmark(
-    reference: Annotated[str, typer.Argument(help="Name of a reference set.")],
-    data: Annotated[Path, typer.Option(help="Folder that holds its files.")],
+    reference: Annotated[str, typer.Argument(help="Name of a reference set, or: folder.")],
+    data: Annotated[Path, typer.Option(help="Folder that holds its files, or DFT of one's own.")],
     potential: Annotated[
         list[str], typer.Option(help="Name or file; several potentials: give it again.")
     ] = ["embedded"],  # noqa: B006  typer wants a list and leaves it alone
@@ -61,7 +62,7 @@ def run_benchmark(
     from mlphonon.evaluation.runner import make_manifest, run
     from mlphonon.potentials.loading import load_potential
 
-    found = find_reference(reference)
+    found = find_reference(reference, data)
     protocol = make_protocol(
         relax=not no_relax, **({} if displacement is None else {"displacement": displacement})
     )

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from mlphonon.errors import ResultError
+from mlphonon.evaluation.folder import folder_reference
 from mlphonon.evaluation.phonondb import PHONONDB_103
 from mlphonon.evaluation.reference import ReferenceCrystal, ReferenceSet
 from mlphonon.potentials.named.store import sha256_of
@@ -15,17 +16,19 @@ from mlphonon.potentials.named.store import sha256_of
 SETS = {reference.name: reference for reference in (PHONONDB_103,)}
 
 
-def find_reference(name: str) -> ReferenceSet:
-    """Return the set called `name`.
+def find_reference(name: str, folder: Path) -> ReferenceSet:
+    """Return the set called `name`; ``"folder"`` is what lies in `folder`.
 
     Raises
     ------
     ResultError
-        If there is none.
+        If there is none, or nothing of a user's own.
     """
+    if name == "folder":
+        return folder_reference(folder)
     if name in SETS:
         return SETS[name]
-    alike = difflib.get_close_matches(name, SETS, n=2, cutoff=0.4)
+    alike = difflib.get_close_matches(name, [*SETS, "folder"], n=2, cutoff=0.4)
     raise ResultError(
         f"there is no reference set called '{name}'",
         f"spelt alike are {', '.join(alike)}" if alike else "",

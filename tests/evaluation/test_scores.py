@@ -171,7 +171,7 @@ def test_a_table_is_of_one_set_under_one_protocol(
 
 
 def test_reference_files_are_checked(tmp_path: Path) -> None:
-    found = find_reference("phonondb-103")
+    found = find_reference("phonondb-103", Path())
     with pytest.raises(ResultError, match=r"there is no file.*--data"):
         read_reference(found, tmp_path)
     for name in found.files:
@@ -180,7 +180,7 @@ def test_reference_files_are_checked(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match="SHA-256"):
         read_reference(found, tmp_path)
     with pytest.raises(ResultError, match="spelt alike are phonondb-103"):
-        find_reference("phonondb")
+        find_reference("phonondb", tmp_path)
 
 
 def test_protocol_is_validated_and_told_apart() -> None:
@@ -191,7 +191,7 @@ def test_protocol_is_validated_and_told_apart() -> None:
 
 
 def test_phonondb_is_read_as_it_is(data: Path) -> None:
-    crystals = list(read_reference(find_reference("phonondb-103"), data))
+    crystals = list(read_reference(find_reference("phonondb-103", Path()), data))
     assert len(crystals) == 60
     assert len({crystal.key for crystal in crystals}) == 60
     for crystal in crystals:
@@ -210,7 +210,7 @@ def test_published_frequencies_of_a_mace_give_its_published_distance(data: Path)
     file = data / "phonondb103" / "mace-mp-0b-medium-frequencies.json.gz"
     published = json.loads(gzip.decompress(file.read_bytes()))
     distances, ratios, errors = [], [], []
-    for crystal in read_reference(find_reference("phonondb-103"), data):
+    for crystal in read_reference(find_reference("phonondb-103", Path()), data):
         frequencies = np.array(published[crystal.key.split("_")[1]]["frequencies_19mesh_THz"])
         ours = Spectrum(frequencies, np.ones(len(frequencies)))
         distances.append(spectrum_distance(ours, crystal.spectrum))

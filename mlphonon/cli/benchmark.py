@@ -83,15 +83,26 @@ def run_benchmark(
 def compare_results(
     folders: Annotated[list[Path], typer.Argument(help="Folders that 'run' wrote.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Markdown file to write.")
+        Path | None,
+        typer.Option("-o", "--output", help="Markdown file to write, with a figure beside it."),
     ] = None,
 ) -> None:
     """Put results of several potentials into one table."""
-    from mlphonon.evaluation.table import compare
+    from mlphonon.evaluation.table import compare, read_runs
+    from mlphonon.report.accuracy import plot_cumulative_errors
+    from mlphonon.report.figures import save_figure
 
-    text = compare(folders)
+    runs = read_runs(folders)
+    text = compare(runs)
     if output is None:
         typer.echo(text, nl=False)
-    else:
-        output.write_text(text, encoding="utf-8")
-        typer.echo(output)
+        return
+    errors = {
+        str(one.manifest.potential["name"]): one.values("mae_THz") for one in runs if one.computed
+    }
+    if errors:
+        quantity = "mean absolute error of frequencies (THz)"
+        figure = save_figure(plot_cumulative_errors(errors, quantity), output.with_suffix(".png"))
+        text += f"\n![Share of crystals with a smaller error]({figure.name})\n"
+    output.write_text(text, encoding="utf-8")
+    typer.echo(output)

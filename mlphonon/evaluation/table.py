@@ -97,8 +97,8 @@ def describe_columns() -> str:
     )
 
 
-def compare(folders: Sequence[Path]) -> str:
-    """Return a table, in Markdown, of results on one reference set under one protocol.
+def read_runs(folders: Sequence[Path]) -> list[Run]:
+    """Return results that belong into one table: of one reference set, under one protocol.
 
     Raises
     ------
@@ -115,6 +115,12 @@ def compare(folders: Sequence[Path]) -> str:
                     f"{name.replace('_', ' ')} differs",
                     "compare results of one set under one protocol",
                 )
+    return runs
+
+
+def compare(runs: Sequence[Run]) -> str:
+    """Return a table in Markdown, what its columns mean, the worst crystals and the failures."""
+    first = runs[0].manifest
     lines = ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]
     lines += ["| " + " | ".join(one.row()) + " |" for one in runs]
     lines += ["", describe_columns(), ""]

@@ -18,7 +18,7 @@ from mlphonon.evaluation.reference import ReferenceCrystal, ReferenceSet
 from mlphonon.evaluation.references import find_reference, read_reference
 from mlphonon.evaluation.runner import make_manifest, read_scores, run
 from mlphonon.evaluation.scores import score_crystal
-from mlphonon.evaluation.table import compare
+from mlphonon.evaluation.table import compare, read_runs
 from mlphonon.force_constants.displacements import to_ase, to_phonopy
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
@@ -155,7 +155,7 @@ def test_a_table_is_of_one_set_under_one_protocol(
     for name, protocol in {"a": PROTOCOL, "b": Protocol(relax=False, displacement=0.01)}.items():
         folders.append(tmp_path / name)
         run(crystals, springs, make_manifest(quartz_set, springs, protocol), folders[-1])
-    text = compare([folders[0], folders[0]])
+    text = compare(read_runs([folders[0], folders[0]]))
     head, _, row, again, *_ = text.splitlines()
     assert row == again
     cells = dict(zip(head.split(" | "), row.split(" | "), strict=True))
@@ -165,9 +165,9 @@ def test_a_table_is_of_one_set_under_one_protocol(
     assert cells["MAE (THz)"] == "0.000 [0.000, 0.000]"
     assert "relax False" in text
     with pytest.raises(ResultError, match="protocol differs"):
-        compare(folders)
+        read_runs(folders)
     with pytest.raises(ResultError, match="holds no results"):
-        compare([tmp_path])
+        read_runs([tmp_path])
 
 
 def test_reference_files_are_checked(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def plot_cumulative_errors(errors: Mapping[str, np.ndarray], quantity: str) -> F
         5 inches wide; the logarithmic axis spans all errors.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     with house_style():
         figure = Figure(figsize=(5.0, 3.4), layout="constrained")
@@ -45,6 +46,9 @@ def plot_cumulative_errors(errors: Mapping[str, np.ndarray], quantity: str) -> F
                 label=f"{name} ({len(ranked)})",
             )
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_ylim(0, 100)
         axes.set_xlabel(quantity)
         axes.set_ylabel("crystals with a smaller error (%)")

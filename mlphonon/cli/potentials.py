@@ -237,13 +237,14 @@ def _where(entry: CatalogueEntry) -> str:
     family = family_of(entry)
     if not family.in_process and state_of(family) != "made":
         missing.append("environment to make")
-    if locate(entry) is None and entry.source == "inside":
-        missing.append("missing")
-    elif locate(entry) is None and entry.source == "download":
-        size = "" if entry.size_bytes is None else f" {entry.size_bytes / 1e6:.0f} MB"
-        missing.append(f"to pull{size}")
-    elif locate(entry) is None and entry.source == "package":
-        missing.append(f"weights by {family.name}")
+    if locate(entry) is None:
+        if entry.source == "inside":
+            missing.append("missing")
+        elif entry.source == "download":
+            size = "" if entry.size_bytes is None else f" {entry.size_bytes / 1e6:.0f} MB"
+            missing.append(f"to pull{size}")
+        elif entry.source == "package":
+            missing.append(f"weights by {family.name}")
     return ", ".join(missing) or "here"
 
 

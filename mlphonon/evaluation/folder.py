@@ -11,7 +11,7 @@ import numpy as np
 from mlphonon.errors import ResultError
 from mlphonon.evaluation.metrics import Spectrum
 from mlphonon.evaluation.reference import ReferenceCrystal, ReferenceSet
-from mlphonon.force_constants.displacements import to_ase
+from mlphonon.force_constants.displacements import SYMMETRISATION_ROUNDS, to_ase
 from mlphonon.potentials.named.store import sha256_of
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def load_calculation(folder: Path) -> Phonopy:
         found.forces = np.array([read(path, format="vasp-xml").get_forces() for path in runs])
     if found.force_constants is None:
         found.produce_force_constants(show_drift=False)
-    found.symmetrize_force_constants(level=3, show_drift=False)
+    found.symmetrize_force_constants(level=SYMMETRISATION_ROUNDS, show_drift=False)
     return found
 
 

@@ -12,14 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-KELVIN_PER_THZ = 47.992430733662
-"""h / k_B, K/THz (exact in the SI of 2019)."""
-
-PER_CM_PER_THZ = 33.35640951981521
-"""1 / c, cm^-1/THz (exact)."""
-
-GAS_CONSTANT = 8.31446261815324
-"""J/K/mol (exact)."""
+from mlphonon.units import CM_PER_THZ, GAS_CONSTANT, KELVIN_PER_THZ
 
 StabilityRule = Literal["threshold", "kelvin", "share"]
 
@@ -118,7 +111,7 @@ def frequency_errors(ours: Spectrum, dft: Spectrum) -> FrequencyErrors:
         max_K=highest * KELVIN_PER_THZ,
         lowest_THz=float(ours.frequencies.min() - theirs.min()),
         wasserstein_THz=distance,
-        wasserstein_per_cm=distance * PER_CM_PER_THZ,
+        wasserstein_per_cm=distance * CM_PER_THZ,
     )
 
 

@@ -19,6 +19,7 @@ from mlphonon.errors import ResultError
 from mlphonon.evaluation.protocol import Protocol
 from mlphonon.evaluation.reference import ReferenceCrystal, ReferenceSet
 from mlphonon.evaluation.scores import CrystalScore, score_crystal
+from mlphonon.files import write_whole
 from mlphonon.potentials.potential import Potential
 from mlphonon.provenance import package_versions
 
@@ -155,11 +156,9 @@ def _claim(folder: Path, manifest: Manifest) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write under a hidden name first: what has its name is whole."""
-    part = path.with_name(f".{path.name}.part")
+    """Write a file that is whole or not there, and its folder."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        write_whole(path, text)
     except OSError as error:
         raise ResultError(f"cannot write {path}", error.strerror or str(error)) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mlphonon.errors import ResultError
-from mlphonon.evaluation.metrics import KELVIN_PER_THZ, Confusion, bootstrap_interval
+from mlphonon.evaluation.metrics import Confusion, bootstrap_interval
 from mlphonon.evaluation.runner import Manifest, read_manifest, read_scores
 from mlphonon.evaluation.scores import CrystalScore
 
@@ -69,7 +69,7 @@ class Run:
             f"{self.values('mae_THz').mean():.3f} [{low:.3f}, {high:.3f}]",
             f"{self.values('bias_THz').mean():+.3f}",
             f"{self.values('slope').mean():.3f}",
-            f"{np.abs(self.values('max_THz')).mean() * KELVIN_PER_THZ:.1f}",
+            f"{np.abs(self.values('max_K')).mean():.1f}",
             f"{self.values('wasserstein_THz').mean():.3f}",
             *(
                 f"{np.abs(self.values(name)).mean():.2f}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mlphonon.errors import PotentialError
+from mlphonon.files import write_whole
 
 if TYPE_CHECKING:
     import torch
@@ -106,9 +107,9 @@ def save_weights(model: torch.nn.Module, architecture: MaceArchitecture, folder:
     temporary = folder / "weights.safetensors.part"
     save_file(parameters, temporary)
     temporary.replace(folder / "weights.safetensors")
-    temporary = folder / "architecture.json.part"
-    temporary.write_text(json.dumps(architecture.model_dump(), indent=1) + "\n")
-    temporary.replace(folder / "architecture.json")
+    write_whole(
+        folder / "architecture.json", json.dumps(architecture.model_dump(), indent=1) + "\n"
+    )
 
 
 def load_weights(folder: Path, dtype: str = "float64") -> torch.nn.Module:

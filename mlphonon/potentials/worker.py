@@ -71,17 +71,21 @@ def _read_exactly(stream: IO[bytes], size: int) -> bytes:
 
 def load_factory(module: str, factory: str) -> Any:
     """Return an attribute of a module, given by its name or as the path of a .py file."""
-    if module.endswith(".py"):
-        spec = importlib.util.spec_from_file_location("mlphonon_user_module", module)
-        if spec is None or spec.loader is None or not os.path.isfile(module):
-            raise FileNotFoundError("there is no file " + module)
-        loaded = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(loaded)
-    else:
-        loaded = importlib.import_module(module)
+    is_file = module.endswith(".py")
+    loaded = load_file(module, "user_module") if is_file else importlib.import_module(module)
     for name in factory.split("."):
         loaded = getattr(loaded, name)
     return loaded
+
+
+def load_file(path: str, name: str) -> Any:
+    """Load a module from a .py file, under a name that no package has."""
+    spec = importlib.util.spec_from_file_location("mlphonon_" + name, path)
+    if spec is None or spec.loader is None or not os.path.isfile(path):
+        raise FileNotFoundError("there is no file " + path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def describe(evaluator: Any, packages: list[str]) -> dict[str, Any]:
@@ -140,7 +144,8 @@ class Batched:
     def __init__(self, evaluator: Any) -> None:
         self.evaluator = evaluator
         self.implemented_properties = list(evaluator.implemented_properties)
-        batches = _beside("batches")
+        folder = os.path.dirname(os.path.abspath(__file__))
+        batches = load_file(os.path.join(folder, "batches.py"), "batches")
         on_gpu = str(evaluator.device).startswith("cuda") and "torch" in sys.modules
         self.batcher = batches.Batcher(batches.CudaMemory(evaluator.device) if on_gpu else None)
 
@@ -153,17 +158,6 @@ class Batched:
             for numbers, positions, cell in crystals
         )
         yield from self.batcher.run(prepared, self.evaluator.edges, self.evaluator.evaluate)
-
-
-def _beside(name: str) -> Any:
-    """Load a module of the folder that this file is in."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".py")
-    spec = importlib.util.spec_from_file_location("mlphonon_" + name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def make_evaluator(made: Any) -> Any:

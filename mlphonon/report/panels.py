@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlphonon.results import BandStructure, DensityOfStates, ThermalProperties
+from mlphonon.units import CM_PER_THZ, GAS_CONSTANT
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DULONG_PETIT = 3 * 8.314462618
+DULONG_PETIT = 3 * GAS_CONSTANT
 """Classical limit of C_V, J/K per mole of atoms."""
-
-CM_PER_THZ = 33.35640951981521
-"""Wavenumber of 1 THz, 1/cm."""
 
 # Above this a negative frequency is the noise of the acoustic branches at GAMMA, about 2 1/cm.
 IMAGINARY_BELOW = -0.05

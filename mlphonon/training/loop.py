@@ -18,6 +18,7 @@ import torch
 import torch.distributed as dist
 
 from mlphonon.errors import TrainingError
+from mlphonon.files import write_whole
 from mlphonon.potentials.architecture import MaceArchitecture, save_weights
 from mlphonon.potentials.fused import fuse_convolutions
 from mlphonon.training.dataset import (
@@ -261,9 +262,7 @@ class Trainer:
         save_weights(model, self.work.architecture, self.folder)
         errors = measure_errors(model, self.work.validation, self.work.validation_kinds)
         table = {"by_kind": errors.by_kind(), "by_element": errors.by_element()}
-        temporary = self.folder / "errors.json.part"
-        temporary.write_text(json.dumps(table, indent=1) + "\n")
-        temporary.replace(self.folder / "errors.json")
+        write_whole(self.folder / "errors.json", json.dumps(table, indent=1) + "\n")
         write_log(self.folder / "log.csv", self.log_row(loss, seconds, errors))
 
     def log_row(self, loss: float, seconds: float, errors: ErrorTable) -> dict[str, Any]:

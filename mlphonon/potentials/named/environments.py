@@ -14,11 +14,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from mlphonon.errors import PotentialError
+from mlphonon.files import write_whole
 from mlphonon.potentials.named.cache import OFFLINE_VARIABLE, cache_folder, is_offline, locked
 from mlphonon.potentials.named.family import Family
 
@@ -123,7 +125,7 @@ def make(family: Family, say: Say, *, anew: bool = False) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         log = folder.with_name(f"{family.name}.log")
         log.write_bytes(b"")
-        installer = _installer(folder)
+        installer = _installer(family)
         say(f"making an environment for {family.name} in {folder}")
         _run(installer.create, family, log)
         for what, arguments in _steps(family):
@@ -134,21 +136,21 @@ def make(family: Family, say: Say, *, anew: bool = False) -> Path:
             "python": sys.version.split()[0],
             "packages": _frozen(installer, family, log),
         }
-        part = folder / f".{RECORD}.part"
-        part.write_text(json.dumps(record, indent=1), encoding="utf-8")
-        part.replace(folder / RECORD)
+        write_whole(folder / RECORD, json.dumps(record, indent=1))
     return python_of(family)
 
 
+@dataclass(frozen=True)
 class _Installer:
-    """The commands that create an environment and install into it."""
+    """The commands that create an environment, install into it, and list what is in it."""
 
-    def __init__(self, create: list[str], install: list[str], freeze: list[str]) -> None:
-        self.create, self.install, self.freeze = create, install, freeze
+    create: list[str]
+    install: list[str]
+    freeze: list[str]
 
 
-def _installer(folder: Path) -> _Installer:
-    python = str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+def _installer(family: Family) -> _Installer:
+    folder, python = environment_folder(family), str(python_of(family))
     uv = shutil.which("uv") if os.environ.get(UV_VARIABLE, "1") != "0" else None
     if uv is not None:
         return _Installer(

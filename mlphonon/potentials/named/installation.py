@@ -120,13 +120,15 @@ def install_potential(
     entry = find_entry(name)
     family = family_of(entry)
     # Weights first: a wrong file is found in a second, an environment takes minutes.
+    path = None
     if weights is not None:
-        bring(entry, Path(weights), trust=trust)
-    elif entry.source in ("download", "package"):
-        pull(entry, trust=trust)
+        path = bring(entry, Path(weights), trust=trust)
+    elif entry.source != "environment":
+        path = pull(entry, trust=trust)
     if not family.in_process:
         environments.make(family, say or _tell, anew=anew)
-    return pull(entry, trust=trust)
+    # What comes with the package is there only now.
+    return path or pull(entry, trust=trust)
 
 
 def _choose_head(entry: CatalogueEntry, head: str | None) -> str | None:

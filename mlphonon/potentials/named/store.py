@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mlphonon.errors import PotentialError, UntrustedFileError
+from mlphonon.files import write_whole
 from mlphonon.potentials.named.cache import (
     CACHE_VARIABLE,
     OFFLINE_VARIABLE,
@@ -157,11 +158,7 @@ def accept(entry: CatalogueEntry, digest: str, *, trust: bool = False) -> None:
         raise PotentialError(
             f"{path} is not the file it should be, so it is not loaded",
             f"its SHA-256 is {digest} and should be {expected}",
-            "install mlphonon again"
-            if entry.ships_inside
-            else f"run 'mlphonon potentials install {entry.name} --anew'"
-            if entry.source == "environment"
-            else f"delete it and run 'mlphonon potentials pull {entry.name}'",
+            _how_to_restore(entry),
         )
 
 
@@ -202,9 +199,7 @@ def pull(entry: CatalogueEntry, *, trust: bool = False, progress: bool = True) -
     if entry.source != "download":
         raise PotentialError(
             f"potential '{entry.name}' should be in {path} but is not there",
-            fix="install mlphonon again"
-            if entry.ships_inside
-            else f"run 'mlphonon potentials install {entry.name} --anew'",
+            fix=_how_to_restore(entry),
         )
     _check_may_download(entry, trust)
     with locked(path):
@@ -288,12 +283,19 @@ def _record(path: Path, digest: str) -> None:
 
 
 def _write_record(record: Path, text: str) -> None:
-    part = record.with_name(f".{record.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(record)
+        write_whole(record, text)
     except OSError as error:
         raise PotentialError(f"cannot write {record}", error.strerror or str(error)) from error
+
+
+def _how_to_restore(entry: CatalogueEntry) -> str:
+    """Say how weights that are wrong or lost are put right, by where they come from."""
+    if entry.ships_inside:
+        return "install mlphonon again"
+    if entry.source == "environment":
+        return f"run 'mlphonon potentials install {entry.name} --anew'"
+    return f"delete it and run 'mlphonon potentials pull {entry.name}'"
 
 
 def _how_to_bring(entry: CatalogueEntry) -> str:

@@ -1,0 +1,12 @@
+"""Constants of the SI of 2019, exact, between the units of this field."""
+
+from __future__ import annotations
+
+KELVIN_PER_THZ = 47.992430733662
+"""h / k_B, K/THz."""
+
+CM_PER_THZ = 33.35640951981521
+"""1 / c, cm^-1/THz."""
+
+GAS_CONSTANT = 8.31446261815324
+"""J/K/mol."""

@@ -159,15 +159,18 @@ class Phonons:
     @cached_property
     def _dos_range(self) -> tuple[float, float, float]:
         """Least and greatest frequency of the density of states and the pitch between, THz."""
-        frequencies = self._mesh[1]
+        frequencies = self.mesh[1]
         low, high = float(frequencies.min()), float(frequencies.max())
         margin = 0.02 * max(high - low, 0.1)
         low, high = min(low - margin, 0.0), high + margin
         return low, high, (high - low) / (DOS_POINTS - 1)
 
     @cached_property
-    def _mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """q-points, frequencies (THz) and weights of the irreducible Gamma-centred mesh."""
+    def mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """q-points, frequencies (THz) and weights of the irreducible Gamma-centred mesh.
+
+        Shapes (n, 3), (n, n_bands) and (n,); density and thermal properties come from it.
+        """
         with one_blas_thread():
             found = self._run_mesh()
         qpoints, frequencies, weights = _frozen((found.qpoints, found.frequencies, found.weights))
@@ -206,7 +209,7 @@ class Phonons:
     def stability(self) -> Stability:
         """Whether the crystal is dynamically stable, by the rules of the settings."""
         settings = self._record.settings
-        qpoints, frequencies, weights = self._mesh
+        qpoints, frequencies, weights = self.mesh
         imaginary = (frequencies < -settings.imaginary_threshold).sum(axis=1)
         share = float(imaginary @ weights / (weights.sum() * frequencies.shape[1]))
         all_q = np.concatenate([qpoints, *self.bands().segments])

@@ -60,7 +60,7 @@ def spectrum(phonons: Phonons, given: Atoms, view: str) -> np.ndarray:
 
 def assert_same(found: Phonons, expected: Phonons) -> None:
     """Everything that is asked of phonons, but for the order of axes and atoms."""
-    mesh, reference = found._mesh, expected._mesh
+    mesh, reference = found.mesh, expected.mesh
     np.testing.assert_allclose(
         np.sort(np.repeat(mesh[1], mesh[2], axis=0).ravel()),
         np.sort(np.repeat(reference[1], reference[2], axis=0).ravel()),

@@ -79,7 +79,7 @@ def test_program_on_a_mesh(quartz_phonons: Phonons, tmp_path: Path) -> None:
     heat = ["-t", "--tmax", "300", "--tstep", "100", "--cutoff-freq", "1e-3"]
     run_phonopy(tmp_path, name, "--mesh", "40", *heat)
     q_points = read_bands(tmp_path / "mesh.yaml")
-    qpoints, frequencies, weights = phonons._mesh
+    qpoints, frequencies, weights = phonons.mesh
     np.testing.assert_allclose([q["q-position"] for q in q_points], qpoints, atol=1e-7)
     np.testing.assert_allclose([q["weight"] for q in q_points], weights)
     found = read_band_yaml(tmp_path / "mesh.yaml")

@@ -19,7 +19,7 @@ app = typer.Typer(
 @app.command("list")
 def list_references() -> None:
     """List the reference sets."""
-    from mlphonon.evaluation.references import SETS
+    from mlphonon.evaluation.references.catalogue import SETS
 
     for reference in SETS.values():
         typer.echo(
@@ -32,50 +32,79 @@ def list_references() -> None:
 @app.command("run")
 def run_benchmark(
     reference: Annotated[str, typer.Argument(help="Name of a reference set, or: folder.")],
-    data: Annotated[Path, typer.Option(help="Folder that holds its files, or DFT of one's own.")],
+    potentials: Annotated[
+        list[str] | None, typer.Argument(help="Names or files of potentials; [embedded].")
+    ] = None,
     potential: Annotated[
-        list[str], typer.Option(help="Name or file; several potentials: give it again.")
-    ] = ["embedded"],  # noqa: B006  typer wants a list and leaves it alone
+        list[str] | None, typer.Option(help="The same; may be given again.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder that holds its files, or DFT of one's own; else downloaded."),
+    ] = None,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder; each potential gets one in it.")
     ] = Path("results"),
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first crystals.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many crystals, a fair sample of all.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the crystals.")] = 1,
     displacement: Annotated[
         float | None, typer.Option(help="Length of the displacements, A [0.03].")
     ] = None,
-    no_relax: Annotated[
-        bool, typer.Option("--no-relax", help="Take the structure of DFT.")
+    structure: Annotated[
+        list[str] | None,
+        typer.Option(help="relaxed (by the potential) or dft; [both], the first is ranked by."),
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Compute those again that failed.")
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     trust: Annotated[
         bool, typer.Option("--trust", help="Load a pickled model that nothing vouches for.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing on the way.")] = False,
 ) -> None:
     """Compute the phonons of every crystal of a set, and compare them with DFT's.
 
     What was computed before is kept: a run that was ended goes on where it stopped.
     """
+    from functools import partial
+
     from mlphonon.cli.progress import TerminalReporter
+    from mlphonon.evaluation.manifest import make_manifest
     from mlphonon.evaluation.protocol import make_protocol
-    from mlphonon.evaluation.references import find_reference, read_reference
-    from mlphonon.evaluation.runner import make_manifest, run
+    from mlphonon.evaluation.references.catalogue import find_reference, select_crystals
+    from mlphonon.evaluation.references.download import data_folder
+    from mlphonon.evaluation.references.files import check_files, file_digests
+    from mlphonon.evaluation.runner import in_this_process, in_workers, run
     from mlphonon.potentials.loading import load_potential
 
+    reporter = TerminalReporter(quiet)
+    changes = {"displacement": displacement, "structures": structure}
+    protocol = make_protocol(**{name: v for name, v in changes.items() if v is not None})
     found = find_reference(reference, data)
-    protocol = make_protocol(
-        relax=not no_relax, **({} if displacement is None else {"displacement": displacement})
-    )
-    crystals = list(read_reference(found, data, limit))
-    reporter = TerminalReporter()
-    for name in potential:
+    place = data_folder(found, data, progress=not quiet)
+    for note in check_files(found, place):
+        reporter.say(note)
+    files, crystals = file_digests(found, place), select_crystals(found, place, limit)
+    for name in [*(potential or ()), *(potentials or ())] or ["embedded"]:
         with prints_dropped():
-            engine = load_potential(name, device=device, dtype=dtype, trust=trust)
-            manifest = make_manifest(found, engine, protocol)
+            load = partial(load_potential, name, device=device, dtype=dtype, trust=trust)
+            engine = load()
+            manifest = make_manifest(found.name, files, engine, protocol)
             folder = output / f"{found.name}_{engine.info.name}"
+            scorer = (
+                in_this_process(engine, manifest)
+                if workers == 1
+                else in_workers(load, manifest, workers)
+            )
             with reporter.step(f"{engine.info.name} on {found.name}", len(crystals)) as count:
-                scores = run(crystals, engine, manifest, folder, lambda _score: count(1))
-        failed = sum(score.failure is not None for score in scores)
+                scores = run(
+                    crystals, scorer, manifest, folder, lambda _score: count(1), retry_failed
+                )
+        failed = sum(score.failed for score in scores)
         typer.echo(f"{folder}: {len(scores)} crystals, {failed} failed")
 
 
@@ -84,25 +113,24 @@ def compare_results(
     folders: Annotated[list[Path], typer.Argument(help="Folders that 'run' wrote.")],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Markdown file to write, with a figure beside it."),
+        typer.Option(
+            "-o",
+            "--output",
+            help="Markdown file to write, with figures in a folder beside it; what stands in it"
+            " above the tables is kept.",
+        ),
     ] = None,
 ) -> None:
-    """Put results of several potentials into one table."""
-    from mlphonon.evaluation.table import compare, read_runs
-    from mlphonon.report.accuracy import plot_cumulative_errors
-    from mlphonon.report.figures import save_figure
+    """Put results of several potentials into one table, with figures."""
+    from mlphonon.evaluation.scores import read_together
+    from mlphonon.report.accuracy.tables import compare
 
-    runs = read_runs(folders)
+    runs = read_together(folders)
     text = compare(runs)
     if output is None:
         typer.echo(text, nl=False)
         return
-    errors = {
-        str(one.manifest.potential["name"]): one.values("mae_THz") for one in runs if one.computed
-    }
-    if errors:
-        quantity = "mean absolute error of frequencies (THz)"
-        figure = save_figure(plot_cumulative_errors(errors, quantity), output.with_suffix(".png"))
-        text += f"\n![Share of crystals with a smaller error]({figure.name})\n"
-    output.write_text(text, encoding="utf-8")
+    from mlphonon.report.accuracy.page import write_comparison
+
+    write_comparison(runs, text, output)
     typer.echo(output)

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mlphonon.errors import SettingsError
+from mlphonon.evaluation.record import Structure
 from mlphonon.settings import PhononSettings, make_settings
 
 
@@ -16,15 +17,18 @@ class Protocol(BaseModel):
 
     The supercell is that of the reference. A crystal fails if its relaxation does not converge
     or changes the space group, or if the potential cannot evaluate it; failures are counted.
+    Bands are matched by their order at each q-point, and by eigenvector where DFT's force
+    constants are known. Neither side has the non-analytical term, unless the set says so of DFT.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    version: int = 1
+    version: int = 2
     """Of the rules that are not numbers here; results of different versions do not merge."""
 
-    relax: bool = True
-    """Relax cell and positions with the potential; otherwise take DFT's structure."""
+    structures: tuple[Structure, ...] = Field(default=("relaxed", "dft"), min_length=1)
+    """Where phonons are compared: relaxed by the potential with its space group kept, as one
+    would use it, and at DFT's structure, which tells a wrong lattice from wrong forces."""
 
     fmax: float = Field(default=1e-4, gt=0)
     """Largest force left, eV/A."""
@@ -35,17 +39,21 @@ class Protocol(BaseModel):
     displacement: float = Field(default=0.03, gt=0, le=0.2)
     """A; 0.03 as most entries of the kappa leaderboard, whose DFT had 0.03 too."""
 
+    min_length: float = Field(default=12.0, gt=0)
+    """Least height of the supercell, A, where the reference names none."""
+
     temperature: float = Field(default=300.0, gt=0)
     """Of the thermal properties, K."""
 
-    def settings(self, supercell: tuple[int, ...]) -> PhononSettings:
+    def settings(self, structure: Structure, supercell: tuple[int, ...] | None) -> PhononSettings:
         """Return the settings of one crystal's calculation."""
         return make_settings(
-            relax=self.relax,
+            relax=structure == "relaxed",
             fmax=self.fmax,
             symprec=self.symprec,
             displacement=self.displacement,
-            supercell=supercell,
+            supercell="auto" if supercell is None else supercell,
+            min_length=self.min_length,
             allow_nonconservative=True,
         )
 

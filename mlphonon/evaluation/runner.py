@@ -1,164 +1,123 @@
 """A potential over a set of references: one record for each crystal, resumed after any end.
 
-A folder of results holds ``manifest.json``, which pins data, potential, protocol and versions by
-digest, and ``crystals/KEY.json``. Asked again with the same manifest, only what is missing is
-computed; with another, the folder is refused.
+A folder of results holds ``manifest.json`` and ``crystals/KEY.json`` (numbers) and ``.npz``
+(curves). Asked again with the same manifest, only what is missing is computed.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import islice
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mlphonon.errors import ResultError
-from mlphonon.evaluation.protocol import Protocol
-from mlphonon.evaluation.reference import ReferenceCrystal, ReferenceSet
-from mlphonon.evaluation.scores import CrystalScore, score_crystal
-from mlphonon.files import write_whole
+from mlphonon.evaluation.manifest import Manifest, claim
+from mlphonon.evaluation.record import CrystalScore, Curves, read_record, write_record
+from mlphonon.evaluation.references.reference import Crystals, ReferenceCrystal
+from mlphonon.evaluation.scoring import score_crystal
 from mlphonon.potentials.potential import Potential
-from mlphonon.provenance import package_versions
 
-MANIFEST = "manifest.json"
 CRYSTALS = "crystals"
 
-
-class Manifest(BaseModel):
-    """All that decides what a run gives.
-
-    Attributes
-    ----------
-    reference : str
-        Name of the set.
-    reference_files : dict
-        SHA-256 of its files.
-    potential : dict
-        See `PotentialInfo.as_dict`.
-    protocol : Protocol
-        How crystals were computed and compared.
-    versions : dict
-        Of the packages that computed it.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    reference: str
-    reference_files: dict[str, str]
-    potential: dict[str, Any]
-    protocol: Protocol
-    versions: dict[str, str]
-
-    def digest(self) -> str:
-        """SHA-256 of all of it."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
-def make_manifest(reference: ReferenceSet, potential: Potential, protocol: Protocol) -> Manifest:
-    """Return what pins a run."""
-    described = json.loads(json.dumps(potential.info.as_dict()))
-    return Manifest(
-        reference=reference.name,
-        reference_files=reference.files,
-        potential=described,
-        protocol=protocol,
-        versions=package_versions(),
-    )
+Scored = tuple[CrystalScore, Curves | None]
+Scorer = Callable[[Iterable[ReferenceCrystal]], Iterator[Scored]]
+"""From crystals to their scores, in any order."""
 
 
 def run(
-    crystals: Iterable[ReferenceCrystal],
-    potential: Potential,
+    crystals: Crystals,
+    scorer: Scorer,
     manifest: Manifest,
     folder: Path,
     progress: Callable[[CrystalScore], None] | None = None,
+    retry_failed: bool = False,
 ) -> list[CrystalScore]:
-    """Score every crystal that has no record in `folder` yet; return all scores in order.
+    """Score every crystal that has no record in `folder` yet; return the scores of all of them.
+
+    Parameters
+    ----------
+    crystals : mapping
+        What reads each crystal of DFT's, by key; only those without a record are read.
+    scorer : callable
+        `in_this_process` or `in_workers`.
+    manifest : Manifest
+        What the records are pinned to.
+    folder : Path
+        Where they are kept.
+    progress : callable, optional
+        Given each score as soon as it is there.
+    retry_failed : bool
+        Compute anew those whose record holds a failure.
 
     Raises
     ------
     ResultError
         If the folder holds results of another manifest, or cannot be written or read.
     """
-    _claim(folder, manifest)
-    scores = []
-    for crystal in crystals:
-        path = folder / CRYSTALS / f"{crystal.key}.json"
-        score = read_score(path) if path.is_file() else None
-        if score is None:
-            score = score_crystal(crystal, potential, manifest.protocol)
-            _write(path, score.model_dump_json())
-        scores.append(score)
+    claim(folder, manifest)
+    records = folder / CRYSTALS
+    scores: dict[str, CrystalScore | None] = dict.fromkeys(crystals)
+
+    def take(score: CrystalScore) -> None:
+        scores[score.key] = score
         if progress is not None:
             progress(score)
-    return scores
+
+    def missing() -> Iterator[ReferenceCrystal]:
+        for key, read in crystals.items():
+            path = records / f"{key}.json"
+            found = read_record(path) if path.is_file() else None
+            if found is None or (retry_failed and found.failed):
+                yield read()
+            else:
+                take(found)
+
+    for score, curves in scorer(missing()):
+        try:
+            write_record(records, score, curves)
+        except OSError as error:
+            raise ResultError(f"cannot write {records}", error.strerror or str(error)) from error
+        take(score)
+    return [score for score in scores.values() if score is not None]
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Return what pins the results of a folder.
+def in_this_process(potential: Potential, manifest: Manifest) -> Scorer:
+    """Return a scorer that takes one crystal after the other."""
+    return lambda crystals: (score_crystal(one, potential, manifest.protocol) for one in crystals)
 
-    Raises
-    ------
-    ResultError
-        If there are none.
+
+def in_workers(load: Callable[[], Potential], manifest: Manifest, workers: int) -> Scorer:
+    """Return a scorer with `workers` processes, each with a potential and its share of the cores.
+
+    Parameters
+    ----------
+    load : callable
+        Loads the potential; must be picklable.
+    manifest : Manifest
+        Holds the protocol.
+    workers : int
+        Number of processes.
     """
-    path = folder / MANIFEST
-    try:
-        return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ResultError(
-            f"{folder} holds no results",
-            error.strerror or str(error),
-            "give a folder that 'mlphonon benchmark run' wrote",
-        ) from error
-    except ValidationError as error:
-        raise ResultError(f"cannot read {path}", str(error.errors()[0]["msg"])) from error
+    from mlphonon.evaluation.pool import score_here, worker_pool
+
+    def score(crystals: Iterable[ReferenceCrystal]) -> Iterator[Scored]:
+        with worker_pool(workers, load, manifest.protocol) as pool:
+            yield from _windowed(pool, score_here, iter(crystals), 2 * workers)
+
+    return score
 
 
-def read_scores(folder: Path) -> list[CrystalScore]:
-    """Return the scores of a folder in the order of their keys."""
-    return [read_score(path) for path in sorted((folder / CRYSTALS).glob("*.json"))]
-
-
-def read_score(path: Path) -> CrystalScore:
-    """Return one record.
-
-    Raises
-    ------
-    ResultError
-        If it cannot be read.
-    """
-    try:
-        return CrystalScore.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        raise ResultError(
-            f"cannot read {path}", str(error).splitlines()[0], "delete it and run again"
-        ) from error
-
-
-def _claim(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest into a new folder; refuse one with results of another."""
-    if (folder / MANIFEST).is_file():
-        found = read_manifest(folder)
-        if found.digest() != manifest.digest():
-            names = [n for n in Manifest.model_fields if getattr(found, n) != getattr(manifest, n)]
-            raise ResultError(
-                f"{folder} holds results of another run",
-                f"{' and '.join(names)} differ",
-                "choose another folder with -o, or delete this one",
-            )
-        return
-    _write(folder / MANIFEST, manifest.model_dump_json(indent=1))
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file that is whole or not there, and its folder."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text)
-    except OSError as error:
-        raise ResultError(f"cannot write {path}", error.strerror or str(error)) from error
+def _windowed(
+    pool: ProcessPoolExecutor,
+    task: Callable[[ReferenceCrystal], Scored],
+    crystals: Iterator[ReferenceCrystal],
+    width: int,
+) -> Iterator[Scored]:
+    """Keep `width` crystals in the pool: a set of thousands is never in memory as a whole."""
+    waiting = {pool.submit(task, crystal) for crystal in islice(crystals, width)}
+    while waiting:
+        done = next(as_completed(waiting))
+        waiting.remove(done)
+        waiting |= {pool.submit(task, crystal) for crystal in islice(crystals, 1)}
+        yield done.result()

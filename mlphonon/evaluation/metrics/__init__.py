@@ -1,0 +1,1 @@
+"""What is measured between the phonons of a potential and those of DFT, each with its source."""

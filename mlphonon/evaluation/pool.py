@@ -1,0 +1,80 @@
+"""Worker processes that score crystals, each with a potential of its own."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+
+from mlphonon.errors import ResultError
+from mlphonon.evaluation.protocol import Protocol
+from mlphonon.evaluation.record import CrystalScore, Curves
+from mlphonon.evaluation.references.reference import ReferenceCrystal
+from mlphonon.evaluation.scoring import score_crystal
+from mlphonon.potentials.potential import Potential
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+
+_mine: tuple[Potential, Protocol] | None = None
+"""Of a worker: its potential and the protocol."""
+
+
+@contextmanager
+def worker_pool(
+    workers: int, load: Callable[[], Potential], protocol: Protocol
+) -> Iterator[ProcessPoolExecutor]:
+    """Start `workers` processes for `score_here`, with the cores shared out between them.
+
+    Raises
+    ------
+    ResultError
+        If one of them dies, e.g. because memory runs out.
+    """
+    share = str(max(1, len(os.sched_getaffinity(0)) // workers))
+    before = {name: os.environ.get(name) for name in THREADS}
+    # New processes read these as they start; torch and BLAS look no later.
+    os.environ.update(dict.fromkeys(THREADS, share))
+    pool = ProcessPoolExecutor(
+        workers, get_context("spawn"), initializer=_start, initargs=(load, protocol)
+    )
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise ResultError(
+            "a worker process ended before its crystal was done",
+            "it may have run out of memory",
+            "run again, with fewer --workers; what is done is kept",
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def score_here(crystal: ReferenceCrystal) -> tuple[CrystalScore, Curves | None]:
+    """Score one crystal with the potential of this worker."""
+    if _mine is None:
+        raise RuntimeError("score_here belongs into a worker of worker_pool")
+    return score_crystal(crystal, *_mine)
+
+
+def _start(load: Callable[[], Potential], protocol: Protocol) -> None:
+    global _mine
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _mine = (load(), protocol)
+
+
+def _end_with_parent() -> None:
+    """Leave no orphans: a parent that is killed cannot tell its workers to stop."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

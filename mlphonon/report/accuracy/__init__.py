@@ -1,0 +1,1 @@
+"""How right potentials are, as a page: tables, figures, and what others report."""

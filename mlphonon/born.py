@@ -68,7 +68,7 @@ def read_born(source: Path | tuple[Any, Any], crystal: Crystal, symprec: float) 
     from phonopy.file_IO import parse_BORN
     from phonopy.structure.cells import get_primitive, guess_primitive_matrix
 
-    from mlphonon.force_constants.displacements import to_ase, to_phonopy
+    from mlphonon.force_constants.cells import to_ase, to_phonopy
 
     given = crystal.given.copy()
     if np.linalg.det(given.cell.array) < 0:
@@ -108,7 +108,7 @@ def _symmetrised(
     """Average over the symmetry of the crystal; refuse what cannot belong to it."""
     from phonopy.structure.symmetry import symmetrize_borns_and_epsilon
 
-    from mlphonon.force_constants.displacements import to_phonopy
+    from mlphonon.force_constants.cells import to_phonopy
 
     with warnings.catch_warnings():
         # Phonopy warns of what is refused below.

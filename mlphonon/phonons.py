@@ -60,7 +60,7 @@ class Phonons:
     @cached_property
     def atoms(self) -> Atoms:
         """The (relaxed) primitive cell."""
-        from mlphonon.force_constants.displacements import to_ase
+        from mlphonon.force_constants.cells import to_ase
 
         return to_ase(self._phonopy.primitive)
 

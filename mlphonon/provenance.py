@@ -53,7 +53,9 @@ class Record(BaseModel):
     n_atoms_supercell: int
     supercell_heights_A: tuple[float, float, float]
     method: str
-    displacement_A: float
+    method_reason: str = ""
+    n_coefficients: int | None = None
+    displacement_A: float | None
     n_displacements: int
     raw_force_constants: Residuals
     born_charges: bool

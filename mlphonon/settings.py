@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mlphonon.errors import SettingsError
 
+Method = Literal["displacements", "autodiff", "regression"]
+"""Ways to the force constants."""
+
 SupercellChoice = Literal["auto"] | tuple[int, ...]
 
 
@@ -55,8 +58,18 @@ class PhononSettings(BaseModel):
     max_atoms: int = Field(default=1200, ge=1)
     """Most atoms in the supercell; a larger one is refused before any work is done."""
 
+    method: Literal["displacements", "autodiff", "regression", "auto"] = "displacements"
+    """Finite displacements; exact second derivatives of a potential that can be differentiated
+    twice; a regression over random displacements of all atoms; or the cheapest of these that the
+    potential's precision allows."""
+
+    protocol: Literal["field", "small"] = "field"
+    """Of finite displacements: both ways where symmetry asks for it and as long as `displacement`,
+    as everybody does with DFT; or one way and tiny, which halves the work in crystals of low
+    symmetry and is more precise, but only with forces in float64."""
+
     displacement: float = Field(default=0.01, gt=0, le=0.2)
-    """Length of the finite displacements, A: the field's protocol."""
+    """Length of the finite displacements of the field's protocol, A."""
 
     mesh: float = Field(default=100.0, gt=0)
     """Length that sets the Gamma-centred q mesh, A: about length / a points along an axis."""

@@ -137,7 +137,7 @@ def _compute(
 ) -> Phonons:
     """Run the steps after everything has been loaded."""
     from mlphonon.born import read_born
-    from mlphonon.force_constants.displacements import from_displacements, plan_displacements
+    from mlphonon.force_constants.planning import plan_force_constants
     from mlphonon.phonons import Phonons, one_blas_thread
     from mlphonon.potentials.potential import check_conservative, check_elements
     from mlphonon.relaxation import relax
@@ -156,16 +156,15 @@ def _compute(
     watch.lap("relaxation")
     matrix = choose_supercell(crystal, relaxation.atoms, settings)
     with one_blas_thread():
-        phonopy = plan_displacements(relaxation.atoms, matrix, settings)
-    n_displaced = len(phonopy.supercells_with_displacements or [])
-    plural = "" if n_displaced == 1 else "s"
+        plan = plan_force_constants(relaxation.atoms, matrix, potential.info, settings)
+    phonopy = plan.phonopy
     reporter.say(
         f"{crystal.name}: {crystal.spacegroup}, supercell of {len(phonopy.supercell)} atoms,"
-        f" {n_displaced} displacement{plural} of {settings.displacement:g} A"
+        f" {plan.what}"
     )
     watch.lap("displacements")
-    with reporter.step(f"forces of {crystal.name}", n_displaced + 1) as count:
-        constants = from_displacements(phonopy, potential, settings, count)
+    with reporter.step(f"forces of {crystal.name}", plan.n_evaluations + 1) as count:
+        constants = plan.compute(potential, count)
     if charges is not None:
         phonopy.nac_params = charges.nac_params(settings.nac_method)
     watch.lap("forces")
@@ -214,6 +213,8 @@ def _make_record(
         n_atoms_supercell=len(phonopy.supercell),
         supercell_heights_A=(h1, h2, h3),
         method=constants.method,
+        method_reason=constants.reason,
+        n_coefficients=constants.n_coefficients,
         displacement_A=constants.displacement,
         n_displacements=constants.n_displacements,
         raw_force_constants=constants.residuals,

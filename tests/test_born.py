@@ -18,7 +18,7 @@ from mlphonon import Phonons, compute_phonons
 from mlphonon.born import read_born
 from mlphonon.crystal import Crystal, make_crystal
 from mlphonon.errors import CrystalError
-from mlphonon.force_constants.displacements import to_ase
+from mlphonon.force_constants.cells import to_ase
 from mlphonon.potentials.calculator import AsePotential
 from tests.crystals import TURN, VIEWS, rotated, turn_of, wurtzite
 from tests.programs import read_band_yaml, run_phonopy

@@ -47,8 +47,16 @@ def phonons(
     min_length: Annotated[
         float | None, typer.Option(help="Least height of the automatic supercell, A [15].")
     ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="[displacements], autodiff, regression, or auto: the cheapest of them."),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="Of displacements: [field], as with DFT, or small: one way and tiny."),
+    ] = None,
     displacement: Annotated[
-        float | None, typer.Option(help="Length of the displacements, A [0.01].")
+        float | None, typer.Option(help="Length of the field's displacements, A [0.01].")
     ] = None,
     mesh: Annotated[
         float | None, typer.Option(help="Length that sets the q mesh, A [100].")
@@ -88,6 +96,8 @@ def phonons(
     given = {
         "supercell": supercell,
         "min_length": min_length,
+        "method": method,
+        "protocol": protocol,
         "displacement": displacement,
         "mesh": mesh,
         "temperatures": temperatures,
@@ -247,7 +257,8 @@ def describe(result: Phonons, folder: Path) -> list[str]:
         f"  highest mode {summary['max_frequency_THz']:.2f} THz; at 300 K per mole of atoms:"
         f" C_V {thermal['C_V_J_per_K_mol_atoms']:.2f} J/K, S {thermal['S_J_per_K_mol_atoms']:.2f}"
         f" J/K, F {thermal['F_kJ_per_mol_atoms']:.2f} kJ",
-        f"  undisplaced force {record.raw_force_constants.undisplaced_force:.1e} eV/A,"
+        f"  force constants by {record.method}: undisplaced force"
+        f" {record.raw_force_constants.undisplaced_force:.1e} eV/A,"
         f" sum-rule drift {record.raw_force_constants.drift:.1e} eV/A^2 (before symmetrisation)",
         f"  -> {folder}/",
     ]

@@ -51,6 +51,8 @@ class Protocol(BaseModel):
             relax=structure == "relaxed",
             fmax=self.fmax,
             symprec=self.symprec,
+            method="displacements",
+            protocol="field",
             displacement=self.displacement,
             supercell="auto" if supercell is None else supercell,
             min_length=self.min_length,

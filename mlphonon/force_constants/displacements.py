@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
 
-from mlphonon.force_constants.force_constants import ForceConstants, Residuals
+from mlphonon.force_constants.cells import to_ase, to_phonopy
+from mlphonon.force_constants.force_constants import ForceConstants, Residuals, repair
 from mlphonon.settings import PhononSettings
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
-    from phonopy.structure.atoms import PhonopyAtoms
 
     from mlphonon.potentials.potential import Potential, ProgressCallback
 
-SYMMETRISATION_ROUNDS = 3
-"""Translation and index permutation spoil each other slightly; after three rounds the sum
-rule holds to rounding, at no cost that can be measured."""
+SMALL = 1e-5
+"""Length of a small displacement, A. The error of a one-sided difference is proportional to it
+(about 2e-5 of the force constants here, measured with every result); the noise of float64
+forces, 1e-14 eV/A, is 1e-9 of what it brings about."""
 
 
 def plan_displacements(
@@ -33,19 +35,27 @@ def plan_displacements(
     supercell_matrix : ndarray of int, shape (3, 3)
         In phonopy's convention (columns).
     settings : PhononSettings
-        ``symprec`` and ``displacement`` are used.
+        ``symprec``, ``protocol`` and ``displacement`` are used.
     """
+    phonopy = make_supercell(atoms, supercell_matrix, settings.symprec)
+    if settings.protocol == "small":
+        phonopy.generate_displacements(distance=SMALL, is_plusminus=False)
+    else:
+        phonopy.generate_displacements(distance=settings.displacement, is_plusminus="auto")
+    return phonopy
+
+
+def make_supercell(atoms: Atoms, supercell_matrix: np.ndarray, symprec: float) -> Phonopy:
+    """Return a phonopy object of a primitive cell, without displacements."""
     from phonopy import Phonopy
 
-    phonopy = Phonopy(
+    return Phonopy(
         to_phonopy(atoms),
         supercell_matrix,
         primitive_matrix=np.eye(3),
-        symprec=settings.symprec,
+        symprec=symprec,
         log_level=0,
     )
-    phonopy.generate_displacements(distance=settings.displacement, is_plusminus="auto")
-    return phonopy
 
 
 def displaced_structures(phonopy: Phonopy) -> list[Atoms]:
@@ -80,61 +90,47 @@ def from_displacements(
 
     The forces of the undisplaced supercell are subtracted, as ``phonopy --fz`` does: at a
     minimum they vanish, and elsewhere they would be taken for a response to displacement.
+    With small displacements, the first is made once more at twice its length.
     """
-    from phonopy.harmonic.force_constants import full_fc_to_compact_fc
-
     structures = displaced_structures(phonopy)
     rest = forces_at_rest(phonopy, potential, progress)
-    evaluations = potential.evaluate(structures, progress)
-    phonopy.forces = np.array([e.forces - rest for e in evaluations])
+    small = settings.protocol == "small"
+    extra = [twice(to_ase(phonopy.supercell), structures[0])] if small else []
+    evaluations = potential.evaluate([*structures, *extra], progress)
+    answers = [evaluation.forces - rest for evaluation in evaluations]
+    phonopy.forces = np.array(answers[: len(structures)])
     phonopy.produce_force_constants(show_drift=False)
-    residuals = Residuals(
-        undisplaced_force=float(np.linalg.norm(rest, axis=1).max()),
-        drift=drift(np.asarray(phonopy.force_constants)),
-        asymmetry=asymmetry(np.asarray(phonopy.force_constants)),
-    )
-    phonopy.symmetrize_force_constants(level=SYMMETRISATION_ROUNDS, show_drift=False)
-    # Rows of the primitive cell's atoms hold all there is, in files a hundredth of the size.
-    phonopy.force_constants = full_fc_to_compact_fc(phonopy.primitive, phonopy.force_constants)
+    sum_rule, permutation = repair(phonopy)
     return ForceConstants(
         phonopy=phonopy,
         method="displacements",
-        displacement=settings.displacement,
+        displacement=SMALL if small else settings.displacement,
         n_displacements=len(structures),
-        residuals=residuals,
+        residuals=Residuals(
+            undisplaced_force=float(np.linalg.norm(rest, axis=1).max()),
+            drift=sum_rule,
+            asymmetry=permutation,
+            nonlinearity=nonlinearity(answers[0], answers[-1]) if small else None,
+        ),
     )
 
 
-def drift(force_constants: np.ndarray) -> float:
-    """Largest |sum_j Phi_ij| of full force constants, shape (n, n, 3, 3), eV/A^2."""
-    return float(np.abs(force_constants.sum(axis=1)).max())
+def twice(rest: Atoms, displaced: Atoms) -> Atoms:
+    """Return a structure displaced twice as far."""
+    further = displaced.copy()
+    off = np.linalg.solve(rest.cell.array.T, (displaced.positions - rest.positions).T).T
+    further.positions += (off - np.rint(off)) @ rest.cell.array
+    return further
 
 
-def asymmetry(force_constants: np.ndarray) -> float:
-    """Largest |Phi_ij - Phi_ji^T| of full force constants, shape (n, n, 3, 3), eV/A^2."""
-    return float(np.abs(force_constants - force_constants.transpose(1, 0, 3, 2)).max())
+def nonlinearity(once: np.ndarray, doubled: np.ndarray) -> float:
+    """|F(2u) - 2 F(u)| / |2 F(u)|, without unit; forces of shape (n, 3)."""
+    return float(np.linalg.norm(doubled - 2 * once) / np.linalg.norm(2 * once))
 
 
-def to_phonopy(atoms: Atoms) -> PhonopyAtoms:
-    """Convert to phonopy's atoms, without magnetic moments (they would lower the symmetry).
-
-    Masses are phonopy's own; those of elements without a stable isotope, which it lacks, ASE's.
-    """
-    from ase.data import atomic_masses
-    from phonopy.structure.atomic_data import get_atomic_data
-    from phonopy.structure.atoms import PhonopyAtoms
-
-    known = get_atomic_data().atom_data
-    return PhonopyAtoms(
-        numbers=atoms.numbers,
-        masses=[known[z][3] or atomic_masses[z] for z in atoms.numbers],
-        cell=atoms.cell.array,
-        scaled_positions=atoms.get_scaled_positions(),
-    )
-
-
-def to_ase(cell: PhonopyAtoms) -> Atoms:
-    """Convert phonopy's atoms to ASE's, periodic in all directions."""
-    return Atoms(
-        numbers=cell.numbers, cell=cell.cell, scaled_positions=cell.scaled_positions, pbc=True
-    )
+def stack(atoms: Atoms, displacements: Sequence[np.ndarray]) -> list[Atoms]:
+    """Return copies of a structure, each displaced by an array of shape (n_atoms, 3), A."""
+    copies = [atoms.copy() for _ in displacements]
+    for copy, displacement in zip(copies, displacements, strict=True):
+        copy.positions += displacement
+    return copies

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from mlphonon.settings import Method
+
 if TYPE_CHECKING:
     from phonopy import Phonopy
+
+SYMMETRISATION_ROUNDS = 3
+"""Translation and index permutation spoil each other slightly; after three rounds the sum
+rule holds to rounding, at no cost that can be measured."""
 
 
 class Residuals(BaseModel):
@@ -30,6 +36,13 @@ class Residuals(BaseModel):
     asymmetry: float
     """Largest |Phi_ij - Phi_ji^T|, eV/A^2."""
 
+    nonlinearity: float | None = None
+    """|F(2u) - 2 F(u)| / |2 F(u)| of one displacement, where it was measured: the relative error
+    of a one-sided difference."""
+
+    held_out: float | None = None
+    """Relative error of the forces of a displaced supercell that a regression has not seen."""
+
 
 @dataclass(frozen=True)
 class ForceConstants:
@@ -39,23 +52,58 @@ class ForceConstants:
     ----------
     phonopy : Phonopy
         Holds the cells, the displacements and forces, and the symmetrised force constants.
-    method : str
-        How they were made: ``"displacements"``.
-    displacement : float
-        Length of the displacements, A.
+    method : {"displacements", "autodiff", "regression"}
+        How they were made.
+    displacement : float, optional
+        Length of the displacements, A (of each atom's, for a regression: root mean square); None
+        where there were none.
     n_displacements : int
-        Displaced supercells that were evaluated.
+        Displaced supercells that were evaluated, or rows of second derivatives.
     residuals : Residuals
         Violations before symmetrisation.
+    reason : str
+        Why this method.
+    n_coefficients : int, optional
+        Independent numbers in the force constants, where they were counted.
     """
 
     phonopy: Phonopy
-    method: str
-    displacement: float
+    method: Method
+    displacement: float | None
     n_displacements: int
     residuals: Residuals
+    reason: str = ""
+    n_coefficients: int | None = None
 
     @property
     def array(self) -> np.ndarray:
         """Force constants, eV/A^2, shape (n_primitive, n_supercell, 3, 3)."""
         return np.asarray(self.phonopy.force_constants)
+
+
+def repair(phonopy: Phonopy) -> tuple[float, float]:
+    """Symmetrise full force constants in place and keep the rows of the primitive cell.
+
+    Returns
+    -------
+    tuple of float
+        Drift and asymmetry before, eV/A^2.
+    """
+    from phonopy.harmonic.force_constants import full_fc_to_compact_fc
+
+    raw = np.asarray(phonopy.force_constants)
+    before = drift(raw), asymmetry(raw)
+    phonopy.symmetrize_force_constants(level=SYMMETRISATION_ROUNDS, show_drift=False)
+    # Rows of the primitive cell's atoms hold all there is, in files a hundredth of the size.
+    phonopy.force_constants = full_fc_to_compact_fc(phonopy.primitive, phonopy.force_constants)
+    return before
+
+
+def drift(force_constants: np.ndarray) -> float:
+    """Largest |sum_j Phi_ij| of full force constants, shape (n, n, 3, 3), eV/A^2."""
+    return float(np.abs(force_constants.sum(axis=1)).max())
+
+
+def asymmetry(force_constants: np.ndarray) -> float:
+    """Largest |Phi_ij - Phi_ji^T| of full force constants, shape (n, n, 3, 3), eV/A^2."""
+    return float(np.abs(force_constants - force_constants.transpose(1, 0, 3, 2)).max())

@@ -157,6 +157,33 @@ class MacePotential:
             ) from error
         return results
 
+    def hessian_rows(
+        self,
+        atoms: Atoms,
+        displacements: Sequence[tuple[int, np.ndarray]],
+        progress: ProgressCallback | None = None,
+    ) -> np.ndarray:
+        """Differentiate the forces row by row (see `DifferentiablePotential`).
+
+        The graph of the forces is kept and each row is one pass backwards through it, about
+        1.45 times as long as a force call. Rows one by one were quicker on CPUs than batches of
+        them (``is_grads_batched``), and need no more memory than one.
+        """
+        import torch
+        from mace.tools.torch_geometric.batch import Batch
+
+        check_elements(self._info, [atoms])
+        data = Batch.from_data_list([self._graph(atoms)]).to(self._info.device).to_dict()
+        forces = self._model(data, training=True, compute_force=True)["forces"]
+        rows = np.empty((len(displacements), len(atoms), 3))
+        for row, (atom, vector) in zip(rows, displacements, strict=True):
+            along = forces[atom] @ torch.as_tensor(vector, dtype=forces.dtype, device=forces.device)
+            (slope,) = torch.autograd.grad(along, data["positions"], retain_graph=True)
+            row[:] = -slope.cpu().numpy()
+            if progress is not None:
+                progress(1)
+        return rows
+
     def calculator(self) -> Calculator:
         """Return mace's own ASE calculator around the same model."""
         from mace.calculators import MACECalculator

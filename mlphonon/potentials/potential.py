@@ -151,6 +151,35 @@ class Potential(Protocol):
         ...
 
 
+@runtime_checkable
+class DifferentiablePotential(Potential, Protocol):
+    """A potential whose forces can be differentiated again."""
+
+    def hessian_rows(
+        self,
+        atoms: Atoms,
+        displacements: Sequence[tuple[int, np.ndarray]],
+        progress: ProgressCallback | None = None,
+    ) -> np.ndarray:
+        """Second derivatives of the energy, each contracted with one atom's displacement.
+
+        Parameters
+        ----------
+        atoms : Atoms
+            A periodic structure.
+        displacements : sequence of (int, ndarray of shape (3,))
+            Index of an atom and a vector, A.
+        progress : callable, optional
+            Called with the number of rows that were just done.
+
+        Returns
+        -------
+        ndarray, shape (n_displacements, n_atoms, 3)
+            Minus the change of all forces to first order in the displacement, eV/A.
+        """
+        ...
+
+
 def check_elements(info: PotentialInfo, structures: Sequence[Atoms]) -> None:
     """Raise `PotentialError` if a structure holds an element the potential does not know."""
     if info.elements is None:

@@ -197,3 +197,26 @@ def test_train_refuses_in_one_line(call: Call, tmp_path: Path) -> None:
     assert "nowhere.yaml" in call("train", "nowhere.yaml", "--data", "x", "-o", "r").refusal()
     line = call("train", "right.yaml", "--data", "nowhere.xyz", "-o", "run").refusal()
     assert "nowhere.xyz" in line
+
+
+@pytest.mark.parametrize(
+    ("options", "method", "said"),
+    [
+        (("--method", "autodiff", "--dtype", "float32"), "autodiff", "rows of second derivatives"),
+        (("--protocol", "small"), "displacements", "displacements of 1e-05 A"),
+        (("--method", "regression"), "regression", "random displacements for"),
+        (("--method", "auto"), "displacements", "displacements of 1e-05 A"),
+    ],
+)
+def test_ways_to_the_force_constants(
+    call: Call, options: tuple[str, ...], method: str, said: str
+) -> None:
+    outcome = call("phonons", EXAMPLES / "NaCl.cif", "--min-length", "9", "--mesh", "20", *options)
+    assert outcome.code == 0, outcome.err
+    assert said in outcome.err
+    assert f"force constants by {method}:" in outcome.out
+    loaded = Phonons.load("out/NaCl")
+    assert loaded.record.method == method
+    assert (loaded.record.displacement_A is None) == (method == "autodiff")
+    assert loaded.record.method_reason
+    assert loaded.frequencies([0.1, 0.2, 0.3]).max() > 4

@@ -11,7 +11,7 @@ from phonopy import Phonopy
 from mlphonon.evaluation.metrics.spectrum import Spectrum
 from mlphonon.evaluation.protocol import Protocol
 from mlphonon.evaluation.references.reference import ReferenceCrystal
-from mlphonon.force_constants.displacements import to_ase, to_phonopy
+from mlphonon.force_constants.cells import to_ase, to_phonopy
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from tests.crystals import quartz

@@ -21,7 +21,7 @@ from mlphonon.evaluation.references.catalogue import find_reference, read_refere
 from mlphonon.evaluation.references.folder import read_calculation
 from mlphonon.evaluation.references.reference import ReferenceCrystal
 from mlphonon.evaluation.scoring import score_crystal
-from mlphonon.force_constants.displacements import to_ase
+from mlphonon.force_constants.cells import to_ase
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.units import KELVIN_PER_THZ
 from tests.springs import TabulatedHarmonic

@@ -12,15 +12,14 @@ from mlphonon import load_potential
 from mlphonon.crystal import make_crystal
 from mlphonon.errors import PotentialError
 from mlphonon.force_constants import ForceConstants
+from mlphonon.force_constants.cells import to_ase
 from mlphonon.force_constants.displacements import (
-    asymmetry,
     displaced_structures,
-    drift,
     forces_at_rest,
     from_displacements,
     plan_displacements,
-    to_ase,
 )
+from mlphonon.force_constants.force_constants import asymmetry, drift
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from mlphonon.settings import PhononSettings

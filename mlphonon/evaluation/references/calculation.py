@@ -14,7 +14,8 @@ import numpy as np
 from mlphonon.evaluation.metrics.spectrum import Spectrum
 from mlphonon.evaluation.references.reading import reading
 from mlphonon.evaluation.references.reference import ReferenceCrystal
-from mlphonon.force_constants.displacements import SYMMETRISATION_ROUNDS, to_ase
+from mlphonon.force_constants.cells import to_ase
+from mlphonon.force_constants.force_constants import SYMMETRISATION_ROUNDS
 
 if TYPE_CHECKING:
     from phonopy import Phonopy

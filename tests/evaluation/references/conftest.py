@@ -9,7 +9,7 @@ import pytest
 from phonopy import Phonopy
 
 from mlphonon.evaluation.references.reference import ReferenceCrystal
-from mlphonon.force_constants.displacements import to_ase, to_phonopy
+from mlphonon.force_constants.cells import to_ase, to_phonopy
 from mlphonon.potentials.potential import Potential
 from tests.crystals import rocksalt
 from tests.springs import rocksalt_frequencies

@@ -24,7 +24,7 @@ from mlphonon.evaluation.references.catalogue import find_reference, read_refere
 from mlphonon.evaluation.references.files import check_files, file_digests
 from mlphonon.evaluation.references.folder import folder_reference
 from mlphonon.evaluation.references.reference import ReferenceCrystal
-from mlphonon.force_constants.displacements import to_phonopy
+from mlphonon.force_constants.cells import to_phonopy
 from mlphonon.potentials.potential import Potential
 from tests.crystals import rocksalt
 

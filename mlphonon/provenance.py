@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from mlphonon.convergence import SupercellStep
 from mlphonon.force_constants.force_constants import Residuals
 from mlphonon.settings import PhononSettings
 
@@ -52,6 +53,7 @@ class Record(BaseModel):
     supercell_matrix: tuple[tuple[int, int, int], ...]
     n_atoms_supercell: int
     supercell_heights_A: tuple[float, float, float]
+    supercell_series: tuple[SupercellStep, ...] = ()
     method: str
     method_reason: str = ""
     n_coefficients: int | None = None

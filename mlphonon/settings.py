@@ -15,7 +15,7 @@ from mlphonon.errors import SettingsError
 Method = Literal["displacements", "autodiff", "regression"]
 """Ways to the force constants."""
 
-SupercellChoice = Literal["auto"] | tuple[int, ...]
+SupercellChoice = Literal["auto", "converged"] | tuple[int, ...]
 
 
 class PhononSettings(BaseModel):
@@ -48,8 +48,12 @@ class PhononSettings(BaseModel):
     relaxations end where no minimum is."""
 
     supercell: SupercellChoice = "auto"
-    """"auto", or an integer matrix: 3 numbers (diagonal) or 9 (row by row, phonopy's
-    convention), in terms of the cell as it was given."""
+    """"auto", "converged" (grown until no frequency changes by more than `tolerance`), or an
+    integer matrix: 3 numbers (diagonal) or 9 (row by row, phonopy's convention), in terms of the
+    cell as it was given."""
+
+    tolerance: float = Field(default=0.05, gt=0)
+    """Of a converged supercell, THz."""
 
     min_length: float = Field(default=15.0, gt=0)
     """Least perpendicular height of the automatic supercell, A. Force constants reach about
@@ -99,15 +103,15 @@ class PhononSettings(BaseModel):
     def _parse_supercell(cls, value: Any) -> Any:
         if isinstance(value, str):
             text = value.strip()
-            if text == "auto":
-                return "auto"
+            if text in ("auto", "converged"):
+                return text
             try:
                 value = [int(part) for part in text.replace(",", " ").split()]
             except ValueError as error:
-                raise ValueError("must be 'auto', 3 or 9 whole numbers") from error
+                raise ValueError("must be 'auto', 'converged', 3 or 9 whole numbers") from error
         matrix = np.asarray(value)
         if matrix.size not in (3, 9):
-            raise ValueError("must be 'auto', 3 or 9 whole numbers")
+            raise ValueError("must be 'auto', 'converged', 3 or 9 whole numbers")
         if not np.array_equal(matrix, np.round(np.asarray(matrix, dtype=float))):
             raise ValueError("must be whole numbers")
         flat = tuple(int(x) for x in matrix.ravel())
@@ -137,7 +141,7 @@ class PhononSettings(BaseModel):
 
     def supercell_matrix(self) -> np.ndarray | None:
         """Return the supercell matrix, shape (3, 3), or None when it is to be chosen."""
-        return None if self.supercell == "auto" else _as_matrix(tuple(self.supercell))
+        return None if isinstance(self.supercell, str) else _as_matrix(tuple(self.supercell))
 
     def temperature_grid(self) -> np.ndarray:
         """Return the temperatures, K, the last included if a step falls on it."""

@@ -15,6 +15,9 @@ from mlphonon.crystal import Crystal, make_crystal, read_crystal
 from mlphonon.settings import PhononSettings, make_settings
 
 if TYPE_CHECKING:
+    from ase import Atoms
+
+    from mlphonon.convergence import SupercellStep
     from mlphonon.force_constants import ForceConstants
     from mlphonon.phonons import Phonons
     from mlphonon.potentials.potential import Potential
@@ -59,7 +62,7 @@ class Stopwatch:
     def lap(self, name: str) -> None:
         """Book the time since the last lap under `name`."""
         now = time.perf_counter()
-        self.seconds[name] = round(now - self.last, 4)
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + now - self.last, 4)
         self.last = now
 
 
@@ -137,8 +140,7 @@ def _compute(
 ) -> Phonons:
     """Run the steps after everything has been loaded."""
     from mlphonon.born import read_born
-    from mlphonon.force_constants.planning import plan_force_constants
-    from mlphonon.phonons import Phonons, one_blas_thread
+    from mlphonon.phonons import Phonons
     from mlphonon.potentials.potential import check_conservative, check_elements
     from mlphonon.relaxation import relax
     from mlphonon.supercell import choose_supercell
@@ -149,27 +151,53 @@ def _compute(
     charges = None if born is None else read_born(_path_or_arrays(born), crystal, settings.symprec)
     for note in crystal.notes:
         reporter.say(f"{crystal.name}: {note}")
-    # Refuses an impossible supercell before the relaxation; the cell may change it slightly.
-    choose_supercell(crystal, crystal.atoms, settings)
+    if settings.supercell != "converged":
+        # Refuses an impossible one before the relaxation; the cell may change it slightly.
+        choose_supercell(crystal, crystal.atoms, settings)
     with reporter.step(f"relaxing {crystal.name}", None) as count:
         relaxation = relax(crystal, potential, settings, lambda _step, _left: count(1))
     watch.lap("relaxation")
-    matrix = choose_supercell(crystal, relaxation.atoms, settings)
-    with one_blas_thread():
-        plan = plan_force_constants(relaxation.atoms, matrix, potential.info, settings)
-    phonopy = plan.phonopy
-    reporter.say(
-        f"{crystal.name}: {crystal.spacegroup}, supercell of {len(phonopy.supercell)} atoms,"
-        f" {plan.what}"
-    )
-    watch.lap("displacements")
-    with reporter.step(f"forces of {crystal.name}", plan.n_evaluations + 1) as count:
-        constants = plan.compute(potential, count)
+    constants, series = _solve(crystal, relaxation.atoms, potential, settings, reporter, watch)
     if charges is not None:
-        phonopy.nac_params = charges.nac_params(settings.nac_method)
-    watch.lap("forces")
+        constants.phonopy.nac_params = charges.nac_params(settings.nac_method)
     record = _make_record(crystal, potential, settings, relaxation, constants, watch)
-    return Phonons(phonopy, record)
+    return Phonons(constants.phonopy, record.model_copy(update={"supercell_series": series}))
+
+
+def _solve(
+    crystal: Crystal,
+    atoms: Atoms,
+    potential: Potential,
+    settings: PhononSettings,
+    reporter: Reporter,
+    watch: Stopwatch,
+) -> tuple[ForceConstants, tuple[SupercellStep, ...]]:
+    """Force constants of a relaxed crystal, and the series of supercells if it was grown."""
+    from mlphonon.convergence import grow_supercell
+    from mlphonon.force_constants.planning import plan_force_constants
+    from mlphonon.phonons import one_blas_thread
+    from mlphonon.supercell import choose_supercell
+
+    def solve(matrix: np.ndarray) -> ForceConstants:
+        with one_blas_thread():
+            plan = plan_force_constants(atoms, matrix, potential.info, settings)
+        reporter.say(
+            f"{crystal.name}: {crystal.spacegroup}, supercell of {len(plan.phonopy.supercell)}"
+            f" atoms, {plan.what}"
+        )
+        watch.lap("displacements")
+        with reporter.step(f"forces of {crystal.name}", plan.n_evaluations + 1) as count:
+            constants = plan.compute(potential, count)
+        watch.lap("forces")
+        return constants
+
+    def choose(height: float) -> np.ndarray:
+        changed = settings.model_copy(update={"min_length": height})
+        return choose_supercell(crystal, atoms, changed)
+
+    if settings.supercell == "converged":
+        return grow_supercell(choose, solve, settings.tolerance)
+    return solve(choose(settings.min_length)), ()
 
 
 def _path_or_arrays(born: Any) -> Any:

@@ -42,7 +42,10 @@ def phonons(
         str | None, typer.Option(help="d3: add DFT-D3, or d3:FUNCTIONAL.")
     ] = None,
     supercell: Annotated[
-        str | None, typer.Option(help="auto, '2 2 2' or nine integers, of the cell as given.")
+        str | None, typer.Option(help="[auto], converged, '2 2 2' or nine integers.")
+    ] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(help="Of a converged supercell, THz [0.05].")
     ] = None,
     min_length: Annotated[
         float | None, typer.Option(help="Least height of the automatic supercell, A [15].")
@@ -95,6 +98,7 @@ def phonons(
 
     given = {
         "supercell": supercell,
+        "tolerance": tolerance,
         "min_length": min_length,
         "method": method,
         "protocol": protocol,
@@ -241,6 +245,8 @@ def _name_of(potential: dict[str, Any]) -> str:
 
 def describe(result: Phonons, folder: Path) -> list[str]:
     """Return what is printed of one result."""
+    from mlphonon.convergence import describe_series
+
     summary, record = result.summary(), result.record
     thermal = summary["thermal_300K"]
     relaxed = (
@@ -250,9 +256,11 @@ def describe(result: Phonons, folder: Path) -> list[str]:
     )
     if not record.relaxation_converged:
         relaxed += ", NOT CONVERGED"
+    grown = describe_series(record.supercell_series)
     return [
         f"{record.name}: {record.formula}, {record.spacegroup}, {relaxed},"
         f" {record.n_atoms_supercell}-atom supercell, potential {_name_of(record.potential)}",
+        *([f"  supercell grown: {grown}"] if grown else []),
         f"  {result.stability.describe()}",
         f"  highest mode {summary['max_frequency_THz']:.2f} THz; at 300 K per mole of atoms:"
         f" C_V {thermal['C_V_J_per_K_mol_atoms']:.2f} J/K, S {thermal['S_J_per_K_mol_atoms']:.2f}"

@@ -35,7 +35,9 @@ def worker_pool(
     ResultError
         If one of them dies, e.g. because memory runs out.
     """
-    share = str(max(1, len(os.sched_getaffinity(0)) // workers))
+    # Only Linux tells how many cores this process may use.
+    allowed = getattr(os, "sched_getaffinity", lambda _pid: range(os.cpu_count() or 1))
+    share = str(max(1, len(allowed(0)) // workers))
     before = {name: os.environ.get(name) for name in THREADS}
     # New processes read these as they start; torch and BLAS look no later.
     os.environ.update(dict.fromkeys(THREADS, share))

@@ -11,7 +11,7 @@ from mlphonon import Phonons
 
 from .conftest import Call
 
-ROW = "| embedded | 1 | 1 | 0 | "
+ROW = "| embedded | 1 | 1 | 0 |"
 
 
 @pytest.fixture

@@ -220,3 +220,16 @@ def test_ways_to_the_force_constants(
     assert (loaded.record.displacement_A is None) == (method == "autodiff")
     assert loaded.record.method_reason
     assert loaded.frequencies([0.1, 0.2, 0.3]).max() > 4
+
+
+def test_a_grown_supercell_is_told_step_by_step(call: Call) -> None:
+    outcome = call(
+        *("phonons", EXAMPLES / "NaCl.cif", "--mesh", "20", "--no-relax"),
+        *("--supercell", "converged", "--tolerance", "0.5"),
+    )
+    assert outcome.code == 0, outcome.err
+    series = Phonons.load("out/NaCl").record.supercell_series
+    assert len(series) >= 2
+    (line,) = [line for line in outcome.out.splitlines() if "supercell grown:" in line]
+    assert all(f"{step.n_atoms} atoms" in line for step in series)
+    assert len(outcome.err.splitlines()) == len(series), "each is announced"

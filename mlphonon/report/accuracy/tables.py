@@ -134,10 +134,10 @@ def _with_numbers(one: Scores) -> frozenset[str]:
 def _counts(runs: Sequence[Scores]) -> str:
     rows = []
     for one in runs:
-        done, minutes = len(one.computed()), sum(s.seconds for s in one.crystals) / 60
+        done = len(one.computed())
         failed = len({key for key, _, _ in one.failures()})
-        rows.append((one.name, str(len(one.crystals)), str(done), str(failed), f"{minutes:.1f}"))
-    head = ("potential", "crystals", "with numbers", "failed", "minutes")
+        rows.append((one.name, str(len(one.crystals)), str(done), str(failed)))
+    head = ("potential", "crystals", "with numbers", "failed")
     return (
         f"{_markdown(head, rows)}\n\nMeans below are over the crystals that a potential has numbers"
         " for; in brackets the 95 % bootstrap interval of the mean. Errors are the potential's"

@@ -78,8 +78,9 @@ def run_benchmark(
     from mlphonon.evaluation.references.catalogue import find_reference, select_crystals
     from mlphonon.evaluation.references.download import data_folder
     from mlphonon.evaluation.references.files import check_files, file_digests
+    from mlphonon.evaluation.references.keys import make_key
     from mlphonon.evaluation.runner import in_this_process, in_workers, run
-    from mlphonon.potentials.loading import load_potential
+    from mlphonon.potentials.loading import check_name, load_potential
 
     reporter = TerminalReporter(quiet)
     changes = {"displacement": displacement, "structures": structure}
@@ -89,12 +90,15 @@ def run_benchmark(
     for note in check_files(found, place):
         reporter.say(note)
     files, crystals = file_digests(found, place), select_crystals(found, place, limit)
-    for name in [*(potential or ()), *(potentials or ())] or ["embedded"]:
+    names = [*(potential or ()), *(potentials or ())] or ["embedded"]
+    for name in names:
+        check_name(name)
+    for name in names:
         with prints_dropped():
             load = partial(load_potential, name, device=device, dtype=dtype, trust=trust)
             engine = load()
             manifest = make_manifest(found.name, files, engine, protocol)
-            folder = output / f"{found.name}_{engine.info.name}"
+            folder = output / f"{found.name}_{make_key(engine.info.name)}"
             scorer = (
                 in_this_process(engine, manifest)
                 if workers == 1

@@ -122,6 +122,15 @@ def load_potential(
     return _build(_read_entry(entry, options), options, head or entry.default_head, entry)
 
 
+def check_name(potential: str) -> None:
+    """Raise `PotentialError` if this is a name that the catalogue does not know.
+
+    Nothing is loaded: it is for those who will load several, one after the other.
+    """
+    if not potential.startswith(PREFIX) and not _is_path(potential):
+        find_entry(potential)
+
+
 def resolve_device(device: str) -> str:
     """Return the torch device that ``"auto"`` stands for, or `device` if it is there.
 

@@ -152,6 +152,10 @@ def test_only_what_dft_says_is_compared(reference: ReferenceCrystal, springs: Po
         18 * score.dft.errors["heat_capacity"]
     )
 
+    cold, _ = score_crystal(bare, springs, PROTOCOL.model_copy(update={"temperature": 100.0}))
+    assert cold.dft is not None
+    assert "heat_capacity" not in cold.dft.errors, "DFT's is of 300 K"
+
     density = Spectrum.of_density(
         reference.spectrum.frequencies.ravel(), np.repeat(reference.spectrum.weights, 27)
     )

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_masses
+from ase.data import atomic_masses, atomic_numbers
 
 from mlphonon.canonical import canonical_setting
 from mlphonon.errors import CrystalError
+from mlphonon.periodic_table import F_BLOCK, period_and_group
 
 if TYPE_CHECKING:
     import spglib
@@ -61,7 +62,7 @@ class Crystal:
     @property
     def formula(self) -> str:
         """Reduced chemical formula, elements by their column: ``"SiO2"``."""
-        return _formula(self.atoms)
+        return reduced_formula(self.atoms)
 
     def structure_hash(self) -> str:
         """SHA-256 of species, cell and positions as given (to 1e-8 A)."""
@@ -153,7 +154,7 @@ def make_crystal(structure: Any, symprec: float = 1e-5, name: str | None = None)
     primitive, turn = canonical_setting(primitive, point_group(primitive, symprec), symprec)
     standard = turn @ symmetry.std_lattice.T @ symmetry.transformation_matrix
     return Crystal(
-        name=name or _formula(primitive),
+        name=name or reduced_formula(primitive),
         atoms=primitive,
         spacegroup=f"{symmetry.international} ({symmetry.number})",
         given=atoms,
@@ -181,8 +182,24 @@ def point_group(atoms: Atoms, symprec: float) -> np.ndarray:
     return np.unique(_dataset(cell, symprec).rotations, axis=0)
 
 
-def _formula(atoms: Atoms) -> str:
-    return str(atoms.symbols.formula.reduce()[0].format("periodic"))
+def reduced_formula(atoms: Atoms) -> str:
+    """Return the reduced chemical formula, elements by their column: ``"SiO2"``."""
+    counts = atoms.symbols.formula.reduce()[0].count()
+    ordered = sorted(counts, key=_place)
+    return "".join(
+        symbol + (str(counts[symbol]) if counts[symbol] > 1 else "") for symbol in ordered
+    )
+
+
+def _place(symbol: str) -> tuple[float, int]:
+    """Where an element stands in a formula: by its column, in it the heavier first.
+
+    Hydrogen stands before oxygen, as in LiH and H2O, and the f block with scandium.
+    """
+    period, group = period_and_group(atomic_numbers[symbol])
+    if symbol == "H":
+        return 15.5, -period
+    return (3 if group == F_BLOCK else group), -period
 
 
 def _to_atoms(structure: Any) -> Atoms:

@@ -12,7 +12,7 @@ from ase.build import bulk, make_supercell
 from ase.spacegroup import crystal as space_group_crystal
 from pymatgen.core import Lattice, Structure
 
-from mlphonon.crystal import make_crystal, read_crystals
+from mlphonon.crystal import make_crystal, read_crystals, reduced_formula
 from mlphonon.errors import CrystalError
 from tests.crystals import (
     VIEWS,
@@ -350,3 +350,13 @@ def test_input_is_left_alone() -> None:
     before = atoms.copy()
     make_crystal(atoms)
     assert atoms == before
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["BeSe", "SiO2", "LiH", "H2O", "NH3", "SiC", "GaAs", "CaTiO3", "LaH10", "Al2O3", "CuH", "SO2"],
+)
+def test_formulas_are_written_as_people_write_them(formula: str) -> None:
+    backwards = Atoms(formula)[::-1]
+    assert reduced_formula(backwards) == formula
+    assert reduced_formula(backwards + backwards) == formula

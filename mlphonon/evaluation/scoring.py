@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.crystal import Crystal, make_crystal
+from mlphonon.crystal import Crystal, make_crystal, reduced_formula
 from mlphonon.errors import MlphononError
 from mlphonon.evaluation.bands import reference_points
 from mlphonon.evaluation.matching import Matched, reordered
@@ -73,13 +73,12 @@ def score_crystal(
         except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
             reason = f"unexpected {type(error).__name__}: {error}".partition("\n")[0]
             compared[structure] = Comparison(failure=reason)
-    formula = reference.atoms.symbols.formula
     dft = reference.spectrum
     return (
         CrystalScore(
             key=reference.key,
-            formula=str(formula.reduce()[0].format("periodic")),
-            elements=tuple(formula.count()),
+            formula=reduced_formula(reference.atoms),
+            elements=tuple(reference.atoms.symbols.formula.count()),
             relaxed=compared.get("relaxed"),
             dft=compared.get("dft"),
             stable_dft=verdicts(dft) if dft is not None else {},

@@ -75,12 +75,11 @@ def write_comparison(runs: Sequence[Scores], tables: str, path: Path) -> None:
 
 def _figures(runs: Sequence[Scores]) -> Iterator[tuple[str, str, Figure]]:
     """Name, caption and figure of all that the results allow."""
-    shared = frozenset.intersection(*(one.keys for one in runs))
     ranked = next((one.ranked_by for one in runs if one.ranked_by), None)
     if ranked is None:
         return
     quantity = QUANTITIES[ranked]
-    errors = {one.name: np.abs(one.only(shared).values(ranked)) for one in runs}
+    errors = {one.name: np.abs(one.values(ranked)) for one in runs}
     yield (
         "errors",
         "Share of crystals with a smaller error",
@@ -139,7 +138,7 @@ def mode_pairs(scores: Scores) -> ModePairs | None:
 def worst_cases(scores: Scores) -> list[WorstCase]:
     """Return the worst crystals of a potential with their dispersions."""
     return [
-        WorstCase(score.formula, curves.bands, curves.points, error)
+        WorstCase(score.key.replace("_", " "), curves.bands, curves.points, error)
         for score, error in scores.worst()
         if (curves := scores.curves(score.key)) is not None
     ]

@@ -185,10 +185,8 @@ def point_group(atoms: Atoms, symprec: float) -> np.ndarray:
 def reduced_formula(atoms: Atoms) -> str:
     """Return the reduced chemical formula, elements by their column: ``"SiO2"``."""
     counts = atoms.symbols.formula.reduce()[0].count()
-    ordered = sorted(counts, key=_place)
-    return "".join(
-        symbol + (str(counts[symbol]) if counts[symbol] > 1 else "") for symbol in ordered
-    )
+    numbers = {symbol: str(n) if n > 1 else "" for symbol, n in counts.items()}
+    return "".join(symbol + numbers[symbol] for symbol in sorted(counts, key=_place))
 
 
 def _place(symbol: str) -> tuple[float, int]:

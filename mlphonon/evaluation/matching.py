@@ -7,6 +7,7 @@ atoms), DFT's in whatever cell they were published in.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -44,8 +45,9 @@ class Matched:
         """Bring q-points of our reciprocal lattice to DFT's, shape (n, 3)."""
         return np.asarray(qpoints) @ self.rows.T
 
+    @cached_property
     def spectrum(self) -> Spectrum:
-        """Return our frequencies at the q-points of DFT, or on our own mesh if it has none."""
+        """Our frequencies at the q-points of DFT, or on our own mesh if it has none."""
         reference = self.reference
         if reference.qpoints is None or reference.spectrum is None:
             return Spectrum(*self.phonons.mesh[1:])

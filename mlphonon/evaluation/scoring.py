@@ -98,7 +98,7 @@ def compare(matched: Matched, temperature: float = 300.0) -> Comparison:
     temperature : float
         Of the thermal properties, K.
     """
-    reference, ours = matched.reference, matched.spectrum()
+    reference, ours = matched.reference, matched.spectrum
     errors = {"volume_percent": 100 * matched.phonons.record.volume_change}
     if reference.spectrum is not None:
         errors |= _spectrum_errors(ours, reference)
@@ -197,4 +197,4 @@ def _curves(matched: Matched) -> Curves | None:
     if dft is None:
         return None
     bands = matched.phonons.bands()
-    return Curves(matched.spectrum(), dft, bands, reference_points(matched, bands))
+    return Curves(matched.spectrum, dft, bands, reference_points(matched, bands))

@@ -9,7 +9,7 @@ import numpy as np
 from mlphonon.errors import PotentialError
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.force_constants.displacements import forces_at_rest
-from mlphonon.force_constants.force_constants import ForceConstants, Residuals, repair
+from mlphonon.force_constants.force_constants import ForceConstants, repair
 from mlphonon.potentials.potential import DifferentiablePotential
 
 if TYPE_CHECKING:
@@ -51,15 +51,11 @@ def from_second_derivatives(
     rows = potential.hessian_rows(to_ase(phonopy.supercell), directions, progress)
     phonopy.forces = -rows
     phonopy.produce_force_constants(show_drift=False)
-    sum_rule, permutation = repair(phonopy)
+    residuals = repair(phonopy, rest)
     return ForceConstants(
         phonopy=phonopy,
         method="autodiff",
         displacement=None,
         n_displacements=len(directions),
-        residuals=Residuals(
-            undisplaced_force=float(np.linalg.norm(rest, axis=1).max()),
-            drift=sum_rule,
-            asymmetry=permutation,
-        ),
+        residuals=residuals,
     )

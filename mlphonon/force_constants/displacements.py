@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 
 from mlphonon.force_constants.cells import to_ase, to_phonopy
-from mlphonon.force_constants.force_constants import ForceConstants, Residuals, repair
+from mlphonon.force_constants.force_constants import ForceConstants, repair
 from mlphonon.settings import PhononSettings
 
 if TYPE_CHECKING:
@@ -100,18 +100,15 @@ def from_displacements(
     answers = [evaluation.forces - rest for evaluation in evaluations]
     phonopy.forces = np.array(answers[: len(structures)])
     phonopy.produce_force_constants(show_drift=False)
-    sum_rule, permutation = repair(phonopy)
+    residuals = repair(
+        phonopy, rest, nonlinearity=nonlinearity(answers[0], answers[-1]) if small else None
+    )
     return ForceConstants(
         phonopy=phonopy,
         method="displacements",
         displacement=SMALL if small else settings.displacement,
         n_displacements=len(structures),
-        residuals=Residuals(
-            undisplaced_force=float(np.linalg.norm(rest, axis=1).max()),
-            drift=sum_rule,
-            asymmetry=permutation,
-            nonlinearity=nonlinearity(answers[0], answers[-1]) if small else None,
-        ),
+        residuals=residuals,
     )
 
 

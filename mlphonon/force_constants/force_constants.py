@@ -81,18 +81,32 @@ class ForceConstants:
         return np.asarray(self.phonopy.force_constants)
 
 
-def repair(phonopy: Phonopy) -> tuple[float, float]:
+def repair(phonopy: Phonopy, rest: np.ndarray, **measured: float | None) -> Residuals:
     """Symmetrise full force constants in place and keep the rows of the primitive cell.
+
+    Parameters
+    ----------
+    phonopy : Phonopy
+        With its raw force constants.
+    rest : ndarray, shape (n_supercell, 3)
+        Forces in the undisplaced supercell, eV/A.
+    **measured : float or None
+        What else was measured of them, by the names of `Residuals`.
 
     Returns
     -------
-    tuple of float
-        Drift and asymmetry before, eV/A^2.
+    Residuals
+        What was wrong with them before.
     """
     from phonopy.harmonic.force_constants import full_fc_to_compact_fc
 
     raw = np.asarray(phonopy.force_constants)
-    before = drift(raw), asymmetry(raw)
+    before = Residuals(
+        undisplaced_force=float(np.linalg.norm(rest, axis=1).max()),
+        drift=drift(raw),
+        asymmetry=asymmetry(raw),
+        **measured,
+    )
     phonopy.symmetrize_force_constants(level=SYMMETRISATION_ROUNDS, show_drift=False)
     # Rows of the primitive cell's atoms hold all there is, in files a hundredth of the size.
     phonopy.force_constants = full_fc_to_compact_fc(phonopy.primitive, phonopy.force_constants)

@@ -11,7 +11,7 @@ import numpy as np
 from mlphonon.errors import PotentialError, SettingsError
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.force_constants.displacements import SMALL, forces_at_rest, stack
-from mlphonon.force_constants.force_constants import ForceConstants, Residuals, repair
+from mlphonon.force_constants.force_constants import ForceConstants, repair
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
@@ -138,18 +138,13 @@ def from_regression(
             f" {100 * LARGEST_ERROR:g} % is allowed",
             "use the method displacements",
         )
-    sum_rule, permutation = repair(phonopy)
+    residuals = repair(phonopy, rest, held_out=error)
     return ForceConstants(
         phonopy=phonopy,
         method="regression",
         displacement=SMALL,
         n_displacements=snapshots.number,
-        residuals=Residuals(
-            undisplaced_force=float(np.linalg.norm(rest, axis=1).max()),
-            drift=sum_rule,
-            asymmetry=permutation,
-            held_out=error,
-        ),
+        residuals=residuals,
         n_coefficients=snapshots.n_coefficients,
     )
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,47 +14,14 @@ from mlphonon.evaluation.references.catalogue import find_reference
 from mlphonon.evaluation.references.download import data_folder
 from mlphonon.evaluation.references.files import check_files
 from mlphonon.evaluation.references.reference import ReferenceFile, ReferenceSet
+from tests.servers import Server
 
 BODY = b"frequencies" * 1000
 
 
-class Server:
-    """A local HTTP server that counts what it is asked."""
-
-    def __init__(self) -> None:
-        self.requests: list[str] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.requests.append(self.path)
-                if "missing" in self.path:
-                    self.send_error(404)
-                    return
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(BODY)))
-                self.end_headers()
-                if "slow" in self.path:
-                    time.sleep(0.2)
-                self.wfile.write(BODY[: len(BODY) // 2] if "cut" in self.path else BODY)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Keep the test output clean."""
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    running = Server()
+    running = Server(BODY)
     yield running
     running.close()
 
@@ -113,7 +76,7 @@ def test_many_processes_bring_a_file_once(server: Server) -> None:
     assert server.requests == ["/slow"]
 
 
-@pytest.mark.parametrize(("route", "reason"), [("missing", "404"), ("cut", "broke off")])
+@pytest.mark.parametrize(("route", "reason"), [("missing", "404"), ("truncated", "broke off")])
 def test_what_does_not_come_whole_is_not_there(
     server: Server, folder: Path, route: str, reason: str
 ) -> None:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +26,7 @@ from mlphonon.potentials.named.store import (
     vouched,
 )
 from mlphonon.potentials.named.verification import verify
+from tests.servers import Server
 
 BODY = bytes(range(256)) * 5000
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -37,45 +35,9 @@ SHIPPED = ("embedded", "ok")
 """The potential that ships inside is verified first, whatever was pulled."""
 
 
-class Server:
-    """A local HTTP server that counts what it is asked."""
-
-    def __init__(self) -> None:
-        self.requests: list[str] = []
-        self.body = BODY
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.requests.append(self.path)
-                if "missing" in self.path:
-                    self.send_error(404)
-                    return
-                self.send_response(200)
-                cut = len(outer.body) // 2 if "truncated" in self.path else len(outer.body)
-                self.send_header("Content-Length", str(len(outer.body)))
-                self.end_headers()
-                if "slow" in self.path:
-                    time.sleep(0.3)
-                self.wfile.write(outer.body[:cut])
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Keep the test output clean."""
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    running = Server()
+    running = Server(BODY)
     yield running
     running.close()
 

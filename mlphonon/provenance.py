@@ -56,10 +56,12 @@ class Record(BaseModel):
     supercell_series: tuple[SupercellStep, ...] = ()
     method: str
     method_reason: str = ""
+    method_dtype: str = "unknown"
     n_coefficients: int | None = None
     displacement_A: float | None
     n_displacements: int
     raw_force_constants: Residuals
+    truncation_THz: float | None = None
     born_charges: bool
     versions: dict[str, str]
     seconds: dict[str, float]

@@ -62,15 +62,19 @@ class PhononSettings(BaseModel):
     max_atoms: int = Field(default=1200, ge=1)
     """Most atoms in the supercell; a larger one is refused before any work is done."""
 
-    method: Literal["displacements", "autodiff", "regression", "auto"] = "displacements"
+    method: Literal["auto", "displacements", "autodiff", "regression"] = "auto"
     """Finite displacements; exact second derivatives of a potential that can be differentiated
-    twice; a regression over random displacements of all atoms; or the cheapest of these that the
-    potential's precision allows."""
+    twice; a regression over random displacements of all atoms; or the cheapest of the first two
+    that the potential's precision and the memory there is allow."""
+
+    row_dtype: Literal["own", "float32", "float64"] = "own"
+    """Precision of second derivatives: that of the potential, or another. Rows in float32 are
+    checked against a displacement in float64."""
 
     protocol: Literal["field", "small"] = "field"
     """Of finite displacements: both ways where symmetry asks for it and as long as `displacement`,
     as everybody does with DFT; or one way and tiny, which halves the work in crystals of low
-    symmetry and is more precise, but only with forces in float64."""
+    symmetry and is more precise, but only with forces in float64. The method "auto" chooses."""
 
     displacement: float = Field(default=0.01, gt=0, le=0.2)
     """Length of the finite displacements of the field's protocol, A."""

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 class Reporter(Protocol):
     """Told what is being done; the command line shows it as progress bars."""
 
-    def say(self, text: str) -> None:
-        """Take note of a line, such as the size of the supercell before work begins."""
+    def say(self, text: str | Callable[[], str]) -> None:
+        """Take note of a line, such as how much work lies ahead.
+
+        A callable makes the line, if anybody is to read it: that may take time.
+        """
         ...
 
     def step(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
@@ -39,7 +42,7 @@ class Reporter(Protocol):
 class Silent:
     """A reporter that shows nothing."""
 
-    def say(self, text: str) -> None:
+    def say(self, text: str | Callable[[], str]) -> None:
         """Do nothing."""
 
     def step(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
@@ -140,6 +143,7 @@ def _compute(
 ) -> Phonons:
     """Run the steps after everything has been loaded."""
     from mlphonon.born import read_born
+    from mlphonon.force_constants.planning import check_method
     from mlphonon.phonons import Phonons
     from mlphonon.potentials.potential import check_conservative, check_elements
     from mlphonon.relaxation import relax
@@ -147,6 +151,7 @@ def _compute(
 
     check_elements(potential.info, [crystal.atoms])
     check_conservative(potential.info, settings.allow_nonconservative)
+    check_method(potential.info, settings)
     # Read before the long work, so that a wrong file is found at once.
     charges = None if born is None else read_born(_path_or_arrays(born), crystal, settings.symprec)
     for note in crystal.notes:
@@ -180,11 +185,8 @@ def _solve(
 
     def solve(matrix: np.ndarray) -> ForceConstants:
         with one_blas_thread():
-            plan = plan_force_constants(atoms, matrix, potential.info, settings)
-        reporter.say(
-            f"{crystal.name}: {crystal.spacegroup}, supercell of {len(plan.phonopy.supercell)}"
-            f" atoms, {plan.what}"
-        )
+            plan = plan_force_constants(atoms, matrix, potential, settings)
+        reporter.say(lambda: f"{crystal.name}: {crystal.spacegroup}, {plan.describe(potential)}")
         watch.lap("displacements")
         with reporter.step(f"forces of {crystal.name}", plan.n_evaluations + 1) as count:
             constants = plan.compute(potential, count)
@@ -212,6 +214,7 @@ def _make_record(
     constants: ForceConstants,
     watch: Stopwatch,
 ) -> Any:
+    from mlphonon.force_constants.truncation import estimate_truncation
     from mlphonon.provenance import Record, package_versions
     from mlphonon.supercell import perpendicular_heights
 
@@ -242,10 +245,12 @@ def _make_record(
         supercell_heights_A=(h1, h2, h3),
         method=constants.method,
         method_reason=constants.reason,
+        method_dtype=constants.dtype,
         n_coefficients=constants.n_coefficients,
         displacement_A=constants.displacement,
         n_displacements=constants.n_displacements,
         raw_force_constants=constants.residuals,
+        truncation_THz=estimate_truncation(phonopy),
         born_charges=phonopy.nac_params is not None,
         versions=package_versions(),
         seconds=dict(watch.seconds),

@@ -122,12 +122,12 @@ def test_files_in_the_working_directory_are_not_read(
 
 def compute_phonons_without_charges(charged: Phonons) -> Phonons:
     """The same force constants with the non-analytical term off."""
-    from mlphonon.force_constants.displacements import plan_displacements
+    from mlphonon.force_constants.displacements import make_supercell
 
     record = charged.record.model_copy(update={"born_charges": False})
     matrix = np.array(record.supercell_matrix)
-    phonopy = plan_displacements(charged.atoms, matrix, record.settings)
-    phonopy.forces = charged.phonopy.forces
+    phonopy = make_supercell(charged.atoms, matrix, record.settings.symprec)
+    phonopy.dataset = charged.phonopy.dataset
     phonopy.force_constants = charged.phonopy.force_constants
     return Phonons(phonopy, record)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,8 +52,8 @@ class Notebook:
         self.lines: list[str] = []
         self.steps: list[tuple[str, int | None, list[int]]] = []
 
-    def say(self, text: str) -> None:
-        self.lines.append(text)
+    def say(self, text: str | Callable[[], str]) -> None:
+        self.lines.append(text if isinstance(text, str) else text())
 
     @contextmanager
     def step(self, what: str, total: int | None):

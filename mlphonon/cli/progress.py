@@ -19,10 +19,10 @@ class TerminalReporter:
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
 
-    def say(self, text: str) -> None:
+    def say(self, text: str | Callable[[], str]) -> None:
         """Print a line to stderr."""
         if not self._quiet:
-            print(text, file=sys.stderr, flush=True)
+            print(text if isinstance(text, str) else text(), file=sys.stderr, flush=True)
 
     @contextmanager
     def step(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:

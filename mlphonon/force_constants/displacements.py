@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
 
+from mlphonon.errors import PotentialError
 from mlphonon.force_constants.cells import to_ase, to_phonopy
 from mlphonon.force_constants.force_constants import ForceConstants, repair
-from mlphonon.settings import PhononSettings
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
@@ -23,10 +24,16 @@ SMALL = 1e-5
 forces, 1e-14 eV/A, is 1e-9 of what it brings about."""
 
 
-def plan_displacements(
-    atoms: Atoms, supercell_matrix: np.ndarray, settings: PhononSettings
-) -> Phonopy:
-    """Return a phonopy object with its displaced supercells, before any force is computed.
+LARGEST_NONLINEARITY = 1e-3
+"""Above this, small displacements are not believed: forces in float64 are noisy, or jump."""
+
+
+class NoisyForcesError(PotentialError):
+    """Forces do not answer to small displacements in proportion."""
+
+
+def make_supercell(atoms: Atoms, supercell_matrix: np.ndarray, symprec: float) -> Phonopy:
+    """Return a phonopy object of a primitive cell, without displacements.
 
     Parameters
     ----------
@@ -34,19 +41,9 @@ def plan_displacements(
         Primitive cell.
     supercell_matrix : ndarray of int, shape (3, 3)
         In phonopy's convention (columns).
-    settings : PhononSettings
-        ``symprec``, ``protocol`` and ``displacement`` are used.
+    symprec : float
+        Tolerance of the symmetry search, A.
     """
-    phonopy = make_supercell(atoms, supercell_matrix, settings.symprec)
-    if settings.protocol == "small":
-        phonopy.generate_displacements(distance=SMALL, is_plusminus=False)
-    else:
-        phonopy.generate_displacements(distance=settings.displacement, is_plusminus="auto")
-    return phonopy
-
-
-def make_supercell(atoms: Atoms, supercell_matrix: np.ndarray, symprec: float) -> Phonopy:
-    """Return a phonopy object of a primitive cell, without displacements."""
     from phonopy import Phonopy
 
     return Phonopy(
@@ -56,6 +53,53 @@ def make_supercell(atoms: Atoms, supercell_matrix: np.ndarray, symprec: float) -
         symprec=symprec,
         log_level=0,
     )
+
+
+@dataclass(frozen=True)
+class Moves:
+    """The displacements that symmetry leaves to be made.
+
+    Attributes
+    ----------
+    both_ways : tuple of (int, ndarray of shape (3,))
+        Atom of the supercell and unit vector, each with its opposite if that is another one.
+    one_way : tuple
+        The same without the opposites.
+    """
+
+    both_ways: tuple[tuple[int, np.ndarray], ...]
+    one_way: tuple[tuple[int, np.ndarray], ...]
+
+    @property
+    def opposites_differ(self) -> bool:
+        """Whether some opposite is not the same by symmetry.
+
+        Where none does, what is quadratic in a displacement falls out of the force constants.
+        """
+        return len(self.both_ways) > len(self.one_way)
+
+
+def find_moves(phonopy: Phonopy) -> Moves:
+    """Let phonopy find the inequivalent atoms and the directions their sites leave open."""
+    phonopy.generate_displacements(distance=1.0, is_plusminus="auto")
+    both = [(int(one["number"]), one["displacement"]) for one in phonopy.dataset["first_atoms"]]
+    once: list[tuple[int, np.ndarray]] = []
+    for atom, vector in both:
+        if not any(atom == other and np.allclose(vector, -found) for other, found in once):
+            once.append((atom, vector))
+    return Moves(tuple(both), tuple(once))
+
+
+def set_displacements(
+    phonopy: Phonopy, moves: Sequence[tuple[int, np.ndarray]], length: float
+) -> None:
+    """Give phonopy the displacements to be made, each of a length, A."""
+    phonopy.dataset = {
+        "natom": len(phonopy.supercell),
+        "first_atoms": [
+            {"number": atom, "displacement": length * vector} for atom, vector in moves
+        ],
+    }
 
 
 def displaced_structures(phonopy: Phonopy) -> list[Atoms]:
@@ -83,32 +127,55 @@ def forces_at_rest(
 def from_displacements(
     phonopy: Phonopy,
     potential: Potential,
-    settings: PhononSettings,
+    check: bool = False,
     progress: ProgressCallback | None = None,
 ) -> ForceConstants:
     """Evaluate the displaced supercells and solve for the force constants.
 
     The forces of the undisplaced supercell are subtracted, as ``phonopy --fz`` does: at a
     minimum they vanish, and elsewhere they would be taken for a response to displacement.
-    With small displacements, the first is made once more at twice its length.
+
+    Parameters
+    ----------
+    phonopy : Phonopy
+        With its displacements, all of one length.
+    potential : Potential
+        Evaluates them.
+    check : bool
+        Make the first once more at twice its length, and see that forces are in proportion.
+    progress : callable, optional
+        Told of each supercell.
+
+    Raises
+    ------
+    NoisyForcesError
+        If they are not.
     """
+    length = float(np.linalg.norm(phonopy.dataset["first_atoms"][0]["displacement"]))
     structures = displaced_structures(phonopy)
     rest = forces_at_rest(phonopy, potential, progress)
-    small = settings.protocol == "small"
-    extra = [twice(to_ase(phonopy.supercell), structures[0])] if small else []
+    extra = [twice(to_ase(phonopy.supercell), structures[0])] if check else []
     evaluations = potential.evaluate([*structures, *extra], progress)
     answers = [evaluation.forces - rest for evaluation in evaluations]
     phonopy.forces = np.array(answers[: len(structures)])
     phonopy.produce_force_constants(show_drift=False)
-    residuals = repair(
-        phonopy, rest, nonlinearity=nonlinearity(answers[0], answers[-1]) if small else None
-    )
+    bent = nonlinearity(answers[0], answers[-1]) if check else None
+    # Not "> limit": that would let NaN pass.
+    if bent is not None and not bent <= LARGEST_NONLINEARITY:
+        raise NoisyForcesError(
+            f"forces answer to displacements of {length:g} A out of proportion by"
+            f" {100 * bent:.2g} %",
+            "they are noisy or not smooth",
+            "use the protocol field",
+        )
+    residuals = repair(phonopy, rest, nonlinearity=bent)
     return ForceConstants(
         phonopy=phonopy,
         method="displacements",
-        displacement=SMALL if small else settings.displacement,
+        displacement=length,
         n_displacements=len(structures),
         residuals=residuals,
+        dtype=potential.info.dtype,
     )
 
 

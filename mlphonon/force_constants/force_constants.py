@@ -43,6 +43,10 @@ class Residuals(BaseModel):
     held_out: float | None = None
     """Relative error of the forces of a displaced supercell that a regression has not seen."""
 
+    rounding: float | None = None
+    """Relative difference of a row of second derivatives in float32 from a small displacement in
+    float64."""
+
 
 @dataclass(frozen=True)
 class ForceConstants:
@@ -61,6 +65,8 @@ class ForceConstants:
         Displaced supercells that were evaluated, or rows of second derivatives.
     residuals : Residuals
         Violations before symmetrisation.
+    dtype : str
+        Precision of the forces or rows.
     reason : str
         Why this method.
     n_coefficients : int, optional
@@ -72,6 +78,7 @@ class ForceConstants:
     displacement: float | None
     n_displacements: int
     residuals: Residuals
+    dtype: str = "unknown"
     reason: str = ""
     n_coefficients: int | None = None
 

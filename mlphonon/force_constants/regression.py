@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from mlphonon.errors import PotentialError, SettingsError
 from mlphonon.force_constants.cells import to_ase
@@ -15,6 +16,7 @@ from mlphonon.force_constants.force_constants import ForceConstants, repair
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
+    from symfc import Symfc
 
     from mlphonon.potentials.potential import Potential, ProgressCallback
 
@@ -42,10 +44,13 @@ class Snapshots:
         Independent force constants of the supercell.
     number : int
         Displaced supercells that determine them.
+    solver : Symfc
+        Knows the space of force constants that symmetry allows.
     """
 
     n_coefficients: int
     number: int
+    solver: Symfc
 
 
 def count_snapshots(phonopy: Phonopy) -> Snapshots:
@@ -61,30 +66,31 @@ def count_snapshots(phonopy: Phonopy) -> Snapshots:
     SettingsError
         If there are more than `MOST_COEFFICIENTS`.
     """
-    about = int(_solver(phonopy).estimate_basis_size(orders=[2])[2])
+    solver = _make_solver(phonopy)
+    about = int(solver.estimate_basis_size(orders=[2])[2])
     if about > MOST_COEFFICIENTS:
         raise SettingsError(
             f"a regression of about {about} coefficients would take gigabytes and minutes",
             f"{MOST_COEFFICIENTS} are the most that it is used for",
             "use the method displacements",
         )
-    n_coefficients = count_coefficients(phonopy)
+    n_coefficients = _compute_basis(solver)
     number = max(1, math.ceil(n_coefficients / (3 * len(phonopy.supercell))))
     noise = np.random.default_rng(SEED + 1).standard_normal((number, len(phonopy.supercell), 3))
-    made_up = _solve(phonopy, random_displacements(phonopy, number), noise)
+    made_up = _solve(solver, random_displacements(phonopy, number), noise)
     # As many as there are modes in the primitive cell always do, one for each row.
     while number < 3 * len(phonopy.primitive):
         moved = random_displacements(phonopy, number)
-        found = _solve(phonopy, moved, -np.einsum("ijab,njb->nia", made_up, moved))
+        found = _solve(solver, moved, -np.einsum("ijab,njb->nia", made_up, moved))
         if np.linalg.norm(found - made_up) < RECOVERED * np.linalg.norm(made_up):
             break
         number += 1 + number // 4
-    return Snapshots(n_coefficients, number)
+    return Snapshots(n_coefficients, number, solver)
 
 
 def count_coefficients(phonopy: Phonopy) -> int:
     """Return the number of independent force constants of a supercell, exactly."""
-    return int(_solver(phonopy).compute_basis_set(orders=[2])[2].blocked_basis_set.shape[1])
+    return _compute_basis(_make_solver(phonopy))
 
 
 def random_displacements(phonopy: Phonopy, number: int) -> np.ndarray:
@@ -127,7 +133,7 @@ def from_regression(
     found = potential.evaluate(stack(to_ase(phonopy.supercell), list(moved)), progress)
     forces = np.array([evaluation.forces - rest for evaluation in found])
     phonopy.dataset = {"displacements": moved[:-1], "forces": forces[:-1]}
-    phonopy.force_constants = _solve(phonopy, moved[:-1], forces[:-1])
+    phonopy.force_constants = _solve(snapshots.solver, moved[:-1], forces[:-1])
     expected = -np.einsum("ijab,jb->ia", phonopy.force_constants, moved[-1])
     error = float(np.linalg.norm(expected - forces[-1]) / np.linalg.norm(forces[-1]))
     # Not "> limit": that would let NaN pass.
@@ -145,22 +151,33 @@ def from_regression(
         displacement=SMALL,
         n_displacements=snapshots.number,
         residuals=residuals,
+        dtype=potential.info.dtype,
         n_coefficients=snapshots.n_coefficients,
     )
 
 
-def _solver(phonopy: Phonopy, *data: np.ndarray) -> Any:
-    from phonopy.interface.symfc import SymfcFCSolver
+def _make_solver(phonopy: Phonopy) -> Symfc:
+    from symfc import Symfc
+    from symfc.utils.utils import SymfcAtoms
 
-    return SymfcFCSolver(phonopy.supercell, *data, symmetry=phonopy.symmetry)
+    cell = phonopy.supercell
+    return Symfc(
+        SymfcAtoms(cell=cell.cell, scaled_positions=cell.scaled_positions, numbers=cell.numbers),
+        spacegroup_operations=phonopy.symmetry.symmetry_operations,
+    )
 
 
-def _solve(phonopy: Phonopy, displacements: np.ndarray, forces: np.ndarray) -> np.ndarray:
-    """Return full force constants, shape (n, n, 3, 3), of least squares in the allowed space."""
-    from threadpoolctl import threadpool_limits
-
-    solver = _solver(phonopy, displacements, forces)
+def _compute_basis(solver: Symfc) -> int:
+    """Find the space that symmetry allows, and return its dimension."""
     # symfc's many small products run fifty times longer on several BLAS threads.
     with threadpool_limits(limits=1, user_api="blas"):
-        solver.run(orders=[2], is_compact_fc=False)
+        solver.compute_basis_set(orders=[2])
+    return int(solver.basis_set[2].blocked_basis_set.shape[1])
+
+
+def _solve(solver: Symfc, displacements: np.ndarray, forces: np.ndarray) -> np.ndarray:
+    """Return full force constants, shape (n, n, 3, 3), of least squares in the allowed space."""
+    solver.displacements, solver.forces = displacements, forces
+    with threadpool_limits(limits=1, user_api="blas"):
+        solver.solve(orders=[2], is_compact_fc=False)
     return np.asarray(solver.force_constants[2])

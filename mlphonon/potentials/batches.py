@@ -13,7 +13,7 @@ import itertools
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 CPU_EDGES = 12_000
 """On two cores larger batches gained nothing: the work is then bound by the caches."""
@@ -33,6 +33,8 @@ OUT_OF_MEMORY = re.compile(
 class TooLargeError(Exception):
     """One crystal alone does not fit into memory; the message says how large it is."""
 
+
+Apply = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -118,8 +120,10 @@ class Batcher:
         work: Iterable[Item],
         size: Callable[[Item], int],
         evaluate: Callable[[list[Item]], list[Result]],
+        at_once: int = 1,
+        apply: Apply = map,
     ) -> Iterator[list[Result]]:
-        """Evaluate in order, a batch at a time.
+        """Evaluate in order, a batch at a time, or several side by side.
 
         Parameters
         ----------
@@ -129,6 +133,10 @@ class Batcher:
             Edges of one of them.
         evaluate : callable
             Evaluates a batch.
+        at_once : int
+            Batches that are evaluated side by side.
+        apply : callable
+            As ``map``, for the batches that are evaluated side by side.
 
         Raises
         ------
@@ -136,40 +144,59 @@ class Batcher:
             If one of them alone does not fit.
         """
         source, waiting = iter(work), deque[Item]()
-        while batch := self._fill(source, waiting, size):
-            edges = sum(size(item) for item in batch)
-            results: list[Result] | None = None
-            try:
-                results = self._evaluate(batch, edges, evaluate)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                if len(batch) == 1:
-                    raise TooLargeError(
-                        f"a crystal with {edges} pairs of neighbours does not fit into memory"
-                    ) from error
-                self.edges, self._measured = max(1, edges // 2), True
-                waiting.extendleft(reversed(batch))
-            if results is not None:
+        while items := self._take(source, waiting, size, at_once):
+            batches = _share(items, at_once)
+            found = list(apply(lambda batch: self._attempt(batch, size, evaluate), batches))
+            done = 0
+            for results in itertools.takewhile(lambda results: results is not None, found):
+                done += len(results)
                 yield results
-            elif self._memory is not None:
+            if done == len(items):
+                continue
+            edges = sum(size(item) for item in items)
+            if len(items) == 1:
+                raise TooLargeError(
+                    f"a crystal with {edges} pairs of neighbours does not fit into memory"
+                )
+            self.edges, self._measured, at_once = max(1, edges // 2), True, 1
+            # What came after the failure is done again, so that the order is kept.
+            waiting.extendleft(reversed(items[done:]))
+            if self._memory is not None:
                 # Only now: the exception held on to what the batch had taken.
                 self._memory.release()
 
-    def _fill(
-        self, source: Iterator[Item], waiting: deque[Item], size: Callable[[Item], int]
+    def _take(
+        self,
+        source: Iterator[Item],
+        waiting: deque[Item],
+        size: Callable[[Item], int],
+        at_once: int,
     ) -> list[Item]:
-        """Take the next batch: one at least, more as long as they fit."""
-        batch: list[Item] = []
+        """Take what is evaluated next: one for each place at least, more as long as they fit."""
+        items: list[Item] = []
         edges = 0
         while waiting or (following := list(itertools.islice(source, 1))):
             if not waiting:
                 waiting.extend(following)
             edges += size(waiting[0])
-            if batch and edges > self.edges:
+            if len(items) >= at_once and edges > self.edges:
                 break
-            batch.append(waiting.popleft())
-        return batch
+            items.append(waiting.popleft())
+        return items
+
+    def _attempt(
+        self,
+        batch: list[Item],
+        size: Callable[[Item], int],
+        evaluate: Callable[[list[Item]], list[Result]],
+    ) -> list[Result] | None:
+        """Evaluate a batch, or return None where memory ran out."""
+        try:
+            return self._evaluate(batch, sum(size(item) for item in batch), evaluate)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
 
     def _evaluate(
         self, batch: list[Item], edges: int, evaluate: Callable[[list[Item]], list[Result]]
@@ -182,6 +209,13 @@ class Batcher:
         if each > 0:
             self.edges, self._measured = max(edges, int(SHARE * self._memory.free() / each)), True
         return results
+
+
+def _share(items: list[Item], at_once: int) -> list[list[Item]]:
+    """Split into as many batches as are evaluated side by side, or fewer, in order."""
+    number = min(at_once, len(items))
+    ends = [len(items) * k // number for k in range(number + 1)]
+    return [items[first:last] for first, last in zip(ends, ends[1:])]  # noqa: B905, RUF007 (3.9)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

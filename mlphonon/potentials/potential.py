@@ -153,7 +153,7 @@ class Potential(Protocol):
 
 @runtime_checkable
 class DifferentiablePotential(Potential, Protocol):
-    """A potential whose forces can be differentiated again."""
+    """A potential whose forces can be differentiated again, in either precision."""
 
     def hessian_rows(
         self,
@@ -176,6 +176,29 @@ class DifferentiablePotential(Potential, Protocol):
         -------
         ndarray, shape (n_displacements, n_atoms, 3)
             Minus the change of all forces to first order in the displacement, eV/A.
+        """
+        ...
+
+    def in_precision(self, dtype: str) -> DifferentiablePotential:
+        """Return the same potential in ``"float32"`` or ``"float64"`` (itself, if it is)."""
+        ...
+
+    def memory(self, atoms: Atoms, rows: bool = False, at_once: int = 1) -> int:
+        """Predict the most memory that a calculation takes, without doing it.
+
+        Parameters
+        ----------
+        atoms : Atoms
+            A periodic structure.
+        rows : bool
+            Second derivatives, instead of forces alone.
+        at_once : int
+            Calculations that run side by side.
+
+        Returns
+        -------
+        int
+            Bytes.
         """
         ...
 

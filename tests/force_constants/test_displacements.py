@@ -7,6 +7,7 @@ import pytest
 from ase import Atoms
 from ase.calculators.emt import EMT
 from ase.spacegroup import crystal as space_group_crystal
+from phonopy import Phonopy
 
 from mlphonon import load_potential
 from mlphonon.crystal import make_crystal
@@ -15,9 +16,11 @@ from mlphonon.force_constants import ForceConstants
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.force_constants.displacements import (
     displaced_structures,
+    find_moves,
     forces_at_rest,
     from_displacements,
-    plan_displacements,
+    make_supercell,
+    set_displacements,
 )
 from mlphonon.force_constants.force_constants import asymmetry, drift
 from mlphonon.potentials.calculator import AsePotential
@@ -30,10 +33,16 @@ A = 3.35
 ALONG, ACROSS = 3.0, 0.8
 
 
+def planned(atoms: Atoms, matrix: object, settings: PhononSettings) -> Phonopy:
+    phonopy = make_supercell(atoms, np.asarray(matrix), settings.symprec)
+    set_displacements(phonopy, find_moves(phonopy).both_ways, settings.displacement)
+    return phonopy
+
+
 def solve(atoms: Atoms, potential: Potential, matrix: object, **settings: object) -> ForceConstants:
     chosen = PhononSettings(**settings)
-    phonopy = plan_displacements(atoms, np.asarray(matrix), chosen)
-    return from_displacements(phonopy, potential, chosen)
+    phonopy = planned(atoms, matrix, chosen)
+    return from_displacements(phonopy, potential)
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +89,14 @@ def test_residuals_of_exact_springs_vanish(cubic: ForceConstants) -> None:
 def test_step_is_what_the_settings_say(displacement: float) -> None:
     atoms = simple_cubic(A)
     settings = PhononSettings(displacement=displacement)
-    phonopy = plan_displacements(atoms, 2 * np.eye(3, dtype=int), settings)
+    phonopy = planned(atoms, 2 * np.eye(3, dtype=int), settings)
     rest = to_ase(phonopy.supercell)
     (displaced,) = displaced_structures(phonopy)
     moved = np.linalg.norm(displaced.positions - rest.positions, axis=1)
     assert np.sort(moved)[-1] == pytest.approx(displacement, rel=1e-9)
     assert np.count_nonzero(moved > 1e-12) == 1
     springs = AsePotential(LatticeSprings(cubic_axes(A), ALONG, ACROSS))
-    found = from_displacements(phonopy, springs, settings)
+    found = from_displacements(phonopy, springs)
     np.testing.assert_allclose(found.array[0, 0], (2 * ALONG + 4 * ACROSS) * np.eye(3), atol=1e-9)
 
 
@@ -141,7 +150,7 @@ def test_forces_at_rest_of_a_local_potential_are_those_of_the_supercell() -> Non
         cellpar=[4.4, 4.9, 5.3, 80, 95, 100],
     )
     matrix = np.array([[2, 1, 0], [0, 1, 0], [0, 1, 2]])
-    phonopy = plan_displacements(atoms, matrix, PhononSettings())
+    phonopy = planned(atoms, matrix, PhononSettings())
     potential = load_potential("embedded", device="cpu")
     expected = potential.evaluate([to_ase(phonopy.supercell)])[0].forces
     assert np.abs(expected).max() > 0.1
@@ -192,10 +201,10 @@ def test_drift_and_asymmetry_measure_violations() -> None:
 def test_progress_counts_every_supercell(rocksalt_springs: Potential) -> None:
     atoms = simple_cubic(A)
     settings = PhononSettings()
-    phonopy = plan_displacements(atoms, 2 * np.eye(3, dtype=int), settings)
+    phonopy = planned(atoms, 2 * np.eye(3, dtype=int), settings)
     springs = AsePotential(LatticeSprings(cubic_axes(A), ALONG, ACROSS))
     seen: list[int] = []
-    from_displacements(phonopy, springs, settings, seen.append)
+    from_displacements(phonopy, springs, progress=seen.append)
     assert sum(seen) == 2
 
 

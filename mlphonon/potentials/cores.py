@@ -1,0 +1,53 @@
+"""Pieces of work side by side on the cores of a CPU.
+
+Several pieces on one thread each are done sooner than one after the other on all threads: small
+tensors leave the second thread with little to do (measured in ``benchmarks/methods.md``). Threads
+of this process serve as well as processes, since torch lets go of Python's lock in its kernels,
+and they load no second copy of torch and of the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+Apply = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+"""As ``map``: a function and what it is applied to; results in order."""
+
+
+def cores() -> int:
+    """Return how many threads torch may use (``OMP_NUM_THREADS``, or the cores there are)."""
+    import torch
+
+    return int(torch.get_num_threads())
+
+
+@contextmanager
+def side_by_side(at_once: int) -> Iterator[Apply]:
+    """Share torch's threads among pieces of work that run at once.
+
+    Parameters
+    ----------
+    at_once : int
+        Pieces that run at once; with one, it has all threads.
+
+    Yields
+    ------
+    callable
+        As ``map``, but side by side.
+    """
+    import torch
+
+    threads = cores()
+    if at_once <= 1:
+        yield map
+        return
+    # Each thread of Python that meets torch for the first time takes this number over.
+    torch.set_num_threads(max(1, threads // at_once))
+    try:
+        with ThreadPoolExecutor(at_once) as pool:
+            yield pool.map
+    finally:
+        torch.set_num_threads(threads)

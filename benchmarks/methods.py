@@ -4,113 +4,58 @@
 
 Every way has the same potential, crystal and supercell and is timed from the crystal to repaired
 force constants. The field's +-0.01 A displacements in float64 are what others do, and what ratios
-are to. Frequencies are compared with central differences of 1e-3 A in float64 at wave vectors
-of no symmetry. The larger potential is a MACE of the size of MACE-MP-0 medium with random weights:
-it is for timing only.
+are to. Frequencies are compared with central differences of 1e-3 A in float64 at wave vectors of
+no symmetry. Crystals are as published: nothing is relaxed here.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
-import os
-import platform
+import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from ase import Atoms
-from ase.io import read
-from ase.spacegroup import crystal as space_group
+from cases import EMBEDDED, LARGE, Case, all_cases, load, mixed_perovskite
+from tables import machine, markdown_table
 
-from mlphonon import Potential, load_potential, make_crystal
+from mlphonon import Potential, make_crystal
 from mlphonon.force_constants import ForceConstants
-from mlphonon.force_constants.planning import plan_force_constants
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.force_constants.planning import Plan, plan_force_constants
 from mlphonon.provenance import package_versions
 from mlphonon.settings import make_settings
 from mlphonon.supercell import choose_supercell
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
-FIELD = "field, float64"
-WAYS: dict[str, tuple[str, dict[str, object]]] = {
-    FIELD: ("float64", {}),
-    "small, float64": ("float64", {"protocol": "small"}),
-    "autodiff, float64": ("float64", {"method": "autodiff"}),
-    "autodiff, float32": ("float32", {"method": "autodiff"}),
-    "regression, float64": ("float64", {"method": "regression"}),
+FIELD = "displacements, field"
+WAYS: dict[str, dict[str, object]] = {
+    FIELD: {"method": "displacements"},
+    "displacements, small": {"method": "displacements", "protocol": "small"},
+    "autodiff, float64": {"method": "autodiff"},
+    "autodiff, float32": {"method": "autodiff", "row_dtype": "float32"},
+    "regression": {"method": "regression"},
+    "auto": {"method": "auto"},
 }
-HEAD = ("crystal", "atoms", "way", "evaluations", "seconds", "times quicker", "off by (THz)")
+HEAD = ["crystal", "atoms", "way", "evaluations", "seconds", "times quicker", "off by (THz)"]
+GROWTH = {(2, 2, 2): (2, 2, 2), (4, 2, 2): (1, 2, 2), (4, 4, 2): (1, 1, 2), (4, 5, 4): (1, 1, 1)}
+"""Repeats of the five-atom cell that make a primitive cell, and its supercell: 320 or 400 atoms."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """A crystal and the least height of its supercell, A."""
-
-    name: str
-    atoms: Atoms
-    min_length: float = 15.0
-
-
-def cases(quick: bool) -> list[Case]:
-    """Return crystals from cubic to triclinic."""
-    salt = Case("NaCl", read(EXAMPLES / "NaCl.cif"))
-    if quick:
-        return [salt]
-    zirconia = space_group(
-        ["Zr", "O", "O"],
-        [(0.2754, 0.0395, 0.2083), (0.0700, 0.3317, 0.3447), (0.4496, 0.7569, 0.4792)],
-        spacegroup=14,
-        cellpar=[5.15, 5.21, 5.32, 90, 99.2, 90],
-    )
-    perovskite = Atoms(
-        "CaTiO3",
-        scaled_positions=[(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0), (0.5, 0, 0.5), (0, 0.5, 0.5)],
-        cell=[3.9] * 3,
-        pbc=True,
-    ).repeat((2, 2, 1))
-    perovskite.rattle(0.05, seed=1)
-    return [
-        salt,
-        Case("Si", read(EXAMPLES / "Si.cif")),
-        Case("quartz", read(EXAMPLES / "quartz.cif")),
-        Case("ZrO2, monoclinic", zirconia, 10.0),
-        Case("CaTiO3 rattled, P1", perovskite, 14.0),
-    ]
-
-
-def large_mace(dtype: str) -> Potential:
-    """Return a MACE of the size of MACE-MP-0 medium with random weights, the same every time."""
-    import torch
-
-    from mlphonon.potentials.architecture import MaceArchitecture
-
-    torch.manual_seed(0)
-    shape = MaceArchitecture(
-        atomic_numbers=(8, 11, 14, 17, 20, 22, 40),
-        atomic_energies=(0.0,) * 7,
-        avg_num_neighbors=60.0,
-        scale=1.0,
-        r_max=6.0,
-        num_bessel=10,
-        max_ell=3,
-        hidden_irreps="128x0e+128x1o",
-        correlation=3,
-        radial_mlp=(64, 64, 64),
-        first_interaction="RealAgnosticInteractionBlock",
-    )
-    return MacePotential(shape.build("float64"), name="large", dtype=dtype)
+def plan_of(case: Case, potential: Potential, **changes: object) -> Plan:
+    crystal = make_crystal(case.atoms)
+    settings = make_settings(supercell=case.supercell, **changes)
+    matrix = choose_supercell(crystal, crystal.atoms, settings)
+    return plan_force_constants(crystal.atoms, matrix, potential, settings)
 
 
 def solve(case: Case, potential: Potential, **changes: object) -> tuple[ForceConstants, int, float]:
     """Return force constants, how many evaluations they took, and seconds."""
-    crystal, settings = make_crystal(case.atoms), make_settings(**changes)
-    supercell = settings.model_copy(update={"min_length": case.min_length})
-    matrix = choose_supercell(crystal, crystal.atoms, supercell)
     begun = time.perf_counter()
-    plan = plan_force_constants(crystal.atoms, matrix, potential.info, settings)
+    plan = plan_of(case, potential, **changes)
     constants = plan.compute(potential)
     return constants, plan.n_evaluations, time.perf_counter() - begun
 
@@ -121,59 +66,115 @@ def frequencies(constants: ForceConstants) -> np.ndarray:
     return np.asarray(constants.phonopy.run_qpoints(points).frequencies)
 
 
-def rows(case: Case, potentials: dict[str, Potential]) -> Iterator[tuple[str, ...]]:
+def rows(case: Case, potential: Potential) -> Iterator[list[str]]:
     """Yield a line of the table for each way that is open to a crystal."""
     from mlphonon.errors import MlphononError
 
-    exact = frequencies(solve(case, potentials["float64"], displacement=1e-3)[0])
+    exact = frequencies(solve(case, potential, method="displacements", displacement=1e-3)[0])
     base = 0.0
-    for way, (dtype, changes) in WAYS.items():
+    for way, changes in WAYS.items():
         try:
-            constants, number, seconds = solve(case, potentials[dtype], **changes)
+            constants, number, seconds = solve(case, potential, **changes)
         except MlphononError as error:
-            yield case.name, "", way, "", "", "", str(error).partition(";")[0]
+            yield [case.name, "", way, "", "", "", str(error).partition(";")[0]]
             continue
         base = seconds if way == FIELD else base
         off = np.abs(frequencies(constants) - exact).max()
-        n_atoms = len(constants.phonopy.supercell)
-        yield (
-            *(case.name, str(n_atoms), way, str(number)),
-            *(f"{seconds:.1f}", f"{base / seconds:.1f}", f"{off:.1e}"),
-        )
+        n_atoms = str(len(constants.phonopy.supercell))
+        name = f"{way} ({constants.method}, {constants.dtype})" if way == "auto" else way
+        cells = [str(number), f"{seconds:.1f}", f"{base / seconds:.1f}", f"{off:.0e}"]
+        yield [case.name, n_atoms, name, *cells]
+
+
+def split_rows(name: str, dtype: str, atoms: Atoms) -> Iterator[list[str]]:
+    """Yield seconds of a force call and of a row, one after the other and side by side."""
+    potential = load(name, dtype)
+    directions = [(i, np.array([1.0, 0.0, 0.0])) for i in range(8)]
+    work: dict[str, Callable[[], object]] = {
+        "forces": lambda: potential.evaluate([atoms] * 8),
+        "rows": lambda: potential.hessian_rows(atoms, directions),
+    }
+    for what, run in work.items():
+        with mock.patch("mlphonon.potentials.mace.cores", return_value=1):
+            in_turn = seconds_of(run) / 8
+        together = seconds_of(run) / 8
+        cells = [f"{in_turn:.3f}", f"{together:.3f}", f"{in_turn / together:.2f}"]
+        yield [f"{name}, {dtype}", str(len(atoms)), what, *cells]
+
+
+def seconds_of(run: Callable[[], object]) -> float:
+    """Return the median time of three, after one that is not counted."""
+    seconds = []
+    for _ in range(4):
+        begun = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - begun)
+    return float(np.median(seconds[1:]))
+
+
+def growth_rows(potential: Potential) -> Iterator[list[str]]:
+    """Yield how long crystals without symmetry take as their primitive cell grows."""
+    for repeats, supercell in GROWTH.items():
+        case = Case("", mixed_perovskite(repeats), supercell)
+        constants, number, seconds = solve(case, potential)
+        n_atoms = [len(constants.phonopy.primitive), len(constants.phonopy.supercell)]
+        each = f"{1000 * seconds / number:.0f}"
+        yield [*(str(n) for n in n_atoms), constants.method, str(number), f"{seconds:.1f}", each]
 
 
 def main() -> None:
     """Measure and write the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    warnings.filterwarnings("ignore")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--output", type=Path)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
+    where = machine()
     versions = ", ".join(f"{name} {text}" for name, text in package_versions().items())
     parts = [
         "# Ways to the force constants",
-        f"{datetime.date.today()}; {platform.machine()}, {os.cpu_count()} cores, load"
-        f" {os.getloadavg()[0]:.1f} before the start; {versions}. Made by"
-        " `python benchmarks/methods.py --output benchmarks/methods.md`.",
+        f"{datetime.date.today()}; {where}; {versions}. Made by `python benchmarks/methods.py"
+        f" {' '.join(sys.argv[1:])}`; what is compared stands there.",
     ]
-    makers = {"embedded": lambda dtype: load_potential("embedded", device="cpu", dtype=dtype)}
-    if not options.quick:
-        makers["of the size of MACE-MP-0 medium, random weights"] = large_mace
-    for name, make in makers.items():
-        potentials = {dtype: make(dtype) for dtype in ("float64", "float32")}
-        # The first call of a model is slower than all others.
-        for potential in potentials.values():
-            solve(Case("warm", read(EXAMPLES / "NaCl.cif"), 5.0), potential)
-        # The larger one takes minutes for each displaced crystal of low symmetry.
-        found = cases(options.quick)[: None if name == "embedded" else 3]
-        lines = [HEAD, ["---"] * len(HEAD)]
-        for case in found:
-            for row in rows(case, potentials):
-                print(*row, sep=" | ", flush=True)
+    cases = all_cases()
+    # The larger one takes minutes for each displaced crystal of low symmetry.
+    work = {EMBEDDED: cases[:-1], LARGE: [cases[0], cases[3]]}
+    if options.quick:
+        work = {EMBEDDED: cases[:1]}
+    for name, chosen in work.items():
+        potential = load(name, "float64")
+        solve(Case("warm", cases[0].atoms, (1, 1, 1)), potential)
+        lines = []
+        for case in chosen:
+            for row in rows(case, potential):
+                print(*row, sep=" | ", file=sys.stderr, flush=True)
                 lines.append(row)
-        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        parts += [f"## Potential: {name}", table]
+        parts += [f"## Potential: {name}", markdown_table(HEAD, lines)]
+    salt = cases[0].atoms
+    atoms = {EMBEDDED: salt.repeat(3), LARGE: salt.repeat(2)}
+    lines = [
+        row
+        for name in work
+        for d in ("float64", "float32")
+        for row in split_rows(name, d, atoms[name])
+    ]
+    head = [
+        "potential",
+        "atoms",
+        "what",
+        "one after the other (s)",
+        "side by side (s)",
+        "times quicker",
+    ]
+    parts += ["## One piece on all cores, or a piece on each core", markdown_table(head, lines)]
+    if not options.quick:
+        head = ["primitive cell", "supercell", "method", "evaluations", "seconds", "ms each"]
+        lines = list(growth_rows(load(EMBEDDED, "float64")))
+        parts += ["## Growth with the primitive cell, no symmetry", markdown_table(head, lines)]
+    text = "\n\n".join(parts) + "\n"
+    print(text)
     if options.output is not None:
-        options.output.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        options.output.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,338 +1,288 @@
-"""How long one crystal takes: mlphonon beside matcalc, and what of our own time is not forces.
+"""How long one crystal takes, from its relaxed cell to bands, DOS and thermal properties.
 
-Both use the same MACE in one process, start from the same relaxed primitive cell, take the
-same supercell and displacements, and leave the same behind: force constants, bands, total
-density of states and thermal properties on the same mesh. They take turns, so that a machine
-that slows down slows both; medians are shown.
+mlphonon beside matcalc's PhononCalc and janus-core's Phonons, in one process, in turns, so that a
+machine that slows down slows all. All get the same weights, the same relaxed primitive cell and
+the same supercell; the others get mace's own calculator in float64, as their users would. In a
+first row each has its own defaults, but that nobody relaxes again; in a second the others are
+asked for frequencies as precise as mlphonon's: displacements of 0.001 A. What is exact is known
+from central differences of 0.001 A in float64, at wave vectors of no symmetry.
 
-matcalc is no dependency of mlphonon. To run this::
+The others are no dependencies of mlphonon, and want packages of their own versions::
 
-    pip install matcalc==0.7.0
-    python benchmarks/speed.py --output benchmarks/speed.md      # --quick to see that it works
+    python -m venv peers && peers/bin/pip install torch==2.13.0
+    peers/bin/pip install -e . matcalc==0.7.0 janus-core==0.9.8 mace-torch==0.3.16
+    peers/bin/python benchmarks/speed.py --output benchmarks/speed.md      # --quick to try it
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from cases import EMBEDDED, LARGE, Case, all_cases, load
+from tables import machine, markdown_table
 
-if TYPE_CHECKING:
-    from ase import Atoms
+PACKAGES = ("mlphonon", "matcalc", "janus-core", "phonopy", "mace-torch", "torch", "ase", "numpy")
+OURS = "mlphonon"
+AIMS = {"P1": 3.5, "monoclinic": 3.5, "NaCl": 1.5}
+LONG = 15.0
+"""s; what takes longer is timed once."""
 
-    from mlphonon import Phonons, PhononSettings, Potential
+HEAD = ["crystal", "atoms", "program", "evaluations", "seconds", "times ours", "off by (THz)"]
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
-CRYSTALS = ("NaCl", "Si", "quartz", "Al2O3")
-AIM = 0.1
-PACKAGES = ("mlphonon", "matcalc", "phonopy", "mace-torch", "torch", "ase", "numpy")
-
-
-@dataclass
-class TimedPotential:
-    """A potential that knows how long it was busy."""
-
-    potential: Potential
-    seconds: float = 0.0
-
-    @property
-    def info(self) -> Any:
-        """The potential's own."""
-        return self.potential.info
-
-    def evaluate(self, structures: Any, progress: Any = None) -> Any:
-        """Evaluate, and book the time."""
-        begun = time.perf_counter()
-        try:
-            return self.potential.evaluate(structures, progress)
-        finally:
-            self.seconds += time.perf_counter() - begun
-
-    def calculator(self) -> Any:
-        """Return the potential's own, which is not timed."""
-        return self.potential.calculator()
-
-
-@dataclass
-class Clock:
-    """Seconds that each named piece took, summed."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def time(self, name: str, action: Callable[..., Any], *arguments: Any) -> Any:
-        """Call `action` and book the time under `name`."""
-        begun = time.perf_counter()
-        result = action(*arguments)
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
-        return result
+STEPS = ["crystal", "method", "set-up", "forces and solving", "bands", "DOS", "thermal"]
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One crystal done by both, several times."""
+class Job:
+    """A relaxed primitive cell, its supercell in phonopy's convention, and what computes it."""
 
-    name: str
-    n_atoms: int
-    n_displacements: int
-    ours: list[float]
-    theirs: list[float]
-    difference: float
-
-    def row(self) -> list[str]:
-        """Return the cells of the table."""
-        ours, theirs = median(self.ours), median(self.theirs)
-        return [
-            self.name,
-            str(self.n_atoms),
-            str(self.n_displacements),
-            f"{ours:.2f}",
-            f"{theirs:.2f}",
-            f"{theirs / ours:.2f}",
-            f"{self.difference:.1e}",
-        ]
+    atoms: Any
+    matrix: np.ndarray
+    potential: Any
+    calculator: Any
+    folder: Path
 
 
-def read_crystal(name: str) -> Any:
-    if name != "Al2O3":
-        return EXAMPLES / f"{name}.cif"
-    from ase.spacegroup import crystal
-
-    # Lewis, Schwarzenbach and Flack, Acta Cryst. A 38 (1982) 733.
-    return crystal(
-        ["Al", "O"],
-        [(0, 0, 0.35216), (0.30624, 0, 0.25)],
-        spacegroup=167,
-        cellpar=[4.7602, 4.7602, 12.9933, 90, 90, 120],
-    )
-
-
-def run_ours(
-    atoms: Atoms, matrix: np.ndarray, potential: Any, settings: PhononSettings, folder: Path
-) -> Phonons:
-    """Compute and write what `run_theirs` does."""
+def ours(job: Job) -> tuple[Any, int]:
+    """Return phonopy's object and the number of evaluations; write what the others write."""
     from mlphonon import compute_phonons
 
-    # `matrix` is in phonopy's convention for this primitive cell, as ours is for the given one.
-    supercell = tuple(int(n) for n in matrix.ravel())
-    result = compute_phonons(atoms, potential, settings, relax=False, supercell=supercell)
+    supercell = tuple(int(n) for n in job.matrix.ravel())
+    result = compute_phonons(job.atoms, job.potential, relax=False, supercell=supercell)
     dos = result.dos()
     result.bands()
     result.thermal()
-    result.phonopy.save(folder / "ours.yaml", settings={"force_constants": True})
-    result.phonopy.band_structure.write_yaml(filename=folder / "ours_band.yaml")
-    np.savetxt(folder / "ours_dos.dat", np.column_stack([dos.frequencies, dos.total]))
-    return result
+    result.phonopy.save(job.folder / "ours.yaml", settings={"force_constants": True})
+    result.phonopy.band_structure.write_yaml(filename=job.folder / "ours_band.yaml")
+    np.savetxt(job.folder / "ours_dos.dat", np.column_stack([dos.frequencies, dos.total]))
+    return result.phonopy, result.record.n_displacements
 
 
-def run_theirs(
-    atoms: Atoms, matrix: np.ndarray, calculator: Any, settings: PhononSettings, folder: Path
-) -> Any:
+def matcalc(job: Job, **options: Any) -> tuple[Any, int]:
     from matcalc import PhononCalc
 
-    first, last, step = settings.temperatures
     calculation = PhononCalc(
-        calculator,
-        supercell_matrix=matrix,
-        atom_disp=settings.displacement,
+        job.calculator,
+        supercell_matrix=job.matrix,
         relax_structure=False,
-        symprec=settings.symprec,
-        t_min=first,
-        t_max=last,
-        t_step=step,
-        write_phonon=folder / "theirs.yaml",
-        write_band_structure=folder / "theirs_band.yaml",
-        write_total_dos=folder / "theirs_dos.dat",
+        write_phonon=job.folder / "theirs.yaml",
+        write_band_structure=job.folder / "theirs_band.yaml",
+        write_total_dos=job.folder / "theirs_dos.dat",
+        **options,
     )
-    return calculation.calc(atoms)["phonon"]
+    phonopy = calculation.calc(job.atoms)["phonon"]
+    return phonopy, len(phonopy.supercells_with_displacements)
 
 
-def compare(
-    name: str, potential: Potential, settings: PhononSettings, repeats: int, folder: Path
-) -> Comparison:
-    """Let both compute one crystal in turns."""
-    from mlphonon import compute_phonons
+def janus(job: Job, **options: Any) -> tuple[Any, int]:
+    from janus_core.calculations.phonons import Phonons
 
-    relaxed = compute_phonons(read_crystal(name), potential, settings)
-    atoms, matrix = relaxed.atoms, np.asarray(relaxed.phonopy.supercell_matrix)
-    calculator = potential.calculator()
-    clock, ours, theirs = Clock(), [], []
+    atoms = job.atoms.copy()
+    atoms.calc = job.calculator
+    calculation = Phonons(
+        atoms,
+        supercell=[int(n) for n in job.matrix.ravel()],
+        calcs=("bands", "dos", "thermal"),
+        file_prefix=job.folder / "janus",
+        track_carbon=False,
+        **options,
+    )
+    calculation.run()
+    phonopy = calculation.results["phonon"]
+    return phonopy, len(phonopy.supercells_with_displacements)
+
+
+PROGRAMS: dict[str, Callable[[Job], tuple[Any, int]]] = {
+    OURS: ours,
+    "matcalc": matcalc,
+    "janus-core": janus,
+    "matcalc, 0.001 A": partial(matcalc, atom_disp=1e-3),
+    "janus-core, 0.001 A": partial(janus, displacement=1e-3),
+}
+
+
+def make_job(case: Case, name: str, folder: Path) -> Job:
+    """Relax a crystal with the embedded potential and choose its supercell."""
+    from mlphonon import make_crystal
+    from mlphonon.relaxation import relax
+    from mlphonon.settings import make_settings
+    from mlphonon.supercell import choose_supercell
+
+    settings = make_settings(supercell=case.supercell, allow_unconverged=True)
+    crystal = make_crystal(case.atoms)
+    atoms = relax(crystal, load(EMBEDDED, "float64"), settings, lambda *_: None).atoms
+    matrix = choose_supercell(crystal, atoms, settings)
+    plain = load(name, "float64", kernels="plain")
+    return Job(atoms, np.asarray(matrix), load(name, "float64"), plain.calculator(), folder)
+
+
+def exact_phonopy(job: Job) -> Any:
+    """Return phonopy's object with central differences of 0.001 A in float64."""
+    from mlphonon.force_constants.planning import plan_force_constants
+    from mlphonon.settings import make_settings
+
+    settings = make_settings(method="displacements", displacement=1e-3)
+    plan = plan_force_constants(job.atoms, job.matrix, job.potential, settings)
+    return plan.compute(job.potential).phonopy
+
+
+def frequencies(phonopy: Any) -> np.ndarray:
+    """Return frequencies at wave vectors of no symmetry, THz: the same ones for any cell."""
+    cartesian = np.random.default_rng(0).uniform(-0.15, 0.15, (10, 3))
+    points = cartesian @ phonopy.primitive.cell.T
+    return np.asarray(phonopy.run_qpoints(points).frequencies)
+
+
+def compare(case: Case, job: Job, programs: list[str], repeats: int) -> Iterator[list[str]]:
+    """Let all compute one crystal in turns; yield a line of the table for each."""
+    exact = frequencies(exact_phonopy(job))
+    seconds: dict[str, list[float]] = {name: [] for name in programs}
+    found: dict[str, tuple[Any, int]] = {}
     for turn in range(repeats + 1):
-        result = clock.time(f"ours {turn}", run_ours, atoms, matrix, potential, settings, folder)
-        other = clock.time(
-            f"theirs {turn}", run_theirs, atoms, matrix, calculator, settings, folder
-        )
-        if turn:  # the first turn compiles and fills caches
-            ours.append(clock.seconds[f"ours {turn}"])
-            theirs.append(clock.seconds[f"theirs {turn}"])
-    if not np.array_equal(result.phonopy.supercell_matrix, other.supercell_matrix):
-        raise RuntimeError(f"{name}: the two took different supercells")
-    # Both cells are the same, so that a q-point means the same to both.
-    points = np.random.default_rng(0).uniform(-0.5, 0.5, (20, 3))
-    theirs_at = np.asarray(other.run_qpoints(points).frequencies)
-    difference = float(np.abs(result.frequencies(points) - theirs_at).max())
-    record = result.record
-    return Comparison(
-        name, record.n_atoms_supercell, record.n_displacements, ours, theirs, difference
-    )
+        for name in programs:
+            begun = time.perf_counter()
+            found[name] = PROGRAMS[name](job)
+            seconds[name].append(time.perf_counter() - begun)
+        # The first turn of a short one compiles and fills caches.
+        if max(spent[0] for spent in seconds.values()) > LONG:
+            break
+        if turn == 0 and repeats:
+            first = {name: spent.pop() for name, spent in seconds.items()}
+            seconds = {name: [] for name in first}
+    base = median(seconds[OURS])
+    for name in programs:
+        phonopy, number = found[name]
+        spent = median(seconds[name])
+        off = np.abs(frequencies(phonopy) - exact).max()
+        n_atoms = str(len(phonopy.supercell))
+        cells = [str(number), f"{spent:.2f}", f"{spent / base:.2f}", f"{off:.0e}"]
+        yield [case.name, n_atoms, name, *cells]
 
 
-def profile(
-    name: str, potential: Potential, settings: PhononSettings, repeats: int, folder: Path
-) -> dict[str, float]:
-    """Time the steps of the whole path, relaxation and every file included; medians, s."""
+def profile(case: Case, job: Job) -> list[str]:
+    """Return where our own time goes, s: set-up, forces and solving, bands, DOS, thermal."""
     from mlphonon import compute_phonons
 
-    runs: list[dict[str, float]] = []
-    for _ in range(repeats):
-        timed, clock = TimedPotential(potential), Clock()
-        crystal = read_crystal(name)
-        result = clock.time("all", compute_phonons, crystal, timed, settings)
-        steps = {"potential": timed.seconds, "setting up, relaxing, solving": -timed.seconds}
-        steps["setting up, relaxing, solving"] += clock.seconds.pop("all")
-        clock.time("bands", result.bands)
-        clock.time("DOS", result.dos)
-        clock.time("projected DOS", result.dos, True)
-        clock.time("thermal", result.thermal)
-        clock.time("writing, figures", result.save, folder / name)
-        runs.append(steps | clock.seconds)
-    return {step: median(run[step] for run in runs) for step in runs[0]}
+    supercell = tuple(int(n) for n in job.matrix.ravel())
+    result = compute_phonons(job.atoms, job.potential, relax=False, supercell=supercell)
+    seconds = result.record.seconds
+    spent = [seconds["crystal"] + seconds["displacements"], seconds["forces"]]
+    for action in (result.bands, result.dos, result.thermal):
+        begun = time.perf_counter()
+        action()
+        spent.append(time.perf_counter() - begun)
+    return [case.name, result.record.method, *(f"{each:.2f}" for each in spent)]
 
 
-def markdown_table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def aim_lines(rows: list[list[str]]) -> list[str]:
+    """Say of each aim where it was reached: at least so many times quicker than each other."""
+    lines = []
+    for crystal, aim in AIMS.items():
+        for program in ("matcalc", "janus-core"):
+            ratios = [
+                float(row[5]) for row in rows if row[0].startswith(crystal) and row[2] == program
+            ] or [float(row[5]) for row in rows if crystal in row[0] and row[2] == program]
+            if ratios:
+                said = "reached" if min(ratios) >= aim else "missed"
+                found = ", ".join(f"{ratio:.1f}" for ratio in ratios)
+                lines.append(f"- {crystal}, against {program}: {aim:g} wanted, {found}: {said}.")
+    return lines
 
 
-def profile_table(profiles: dict[str, dict[str, float]]) -> str:
-    steps = list(next(iter(profiles.values())))
-    rows = []
-    for name, seconds in profiles.items():
-        total = sum(seconds.values())
-        rest = 100 * (1 - seconds["potential"] / total)
-        cells = [f"{seconds[step]:.2f}" for step in steps]
-        rows.append([name, *cells, f"{total:.2f}", f"{rest:.0f} %"])
-    return markdown_table(["crystal", *steps, "total", "not the potential"], rows)
+def peak_memory(name: str, case: Case, program: str) -> float:
+    """Return by how much the memory of a fresh process grows at most in a calculation, GB."""
+    command = [sys.executable, __file__, "--memory", name, case.name, program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout.splitlines()[-1])
 
 
-def aim_line(profiles: dict[str, dict[str, float]]) -> str:
-    """Say whether the aim was reached: at most a tenth of the time is not the potential's."""
-    shares = [1 - seconds["potential"] / sum(seconds.values()) for seconds in profiles.values()]
-    said = "reached" if max(shares) <= AIM else "missed"
-    return (
-        f"Aim: at most {100 * AIM:.0f} % not the potential's: {said} with this potential"
-        f" ({100 * min(shares):.0f} to {100 * max(shares):.0f} %)."
-    )
+def measure_memory(name: str, case_name: str, program: str) -> None:
+    """Do one calculation and print the growth of the largest resident size, GB (Linux)."""
+    import resource
 
-
-def machine() -> str:
-    """Name the processor and what is free of it."""
-    import platform
-
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        names = [line for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = names[0].partition(":")[2].strip() if names else model
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    return f"{model}, {os.cpu_count()} cores, load {load:.1f} before the start"
-
-
-def report(
-    arguments: argparse.Namespace,
-    where: str,
-    comparisons: list[Comparison],
-    profiles: dict[str, dict[str, float]],
-) -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    from mlphonon.phonons import DOS_POINTS
-
-    found = []
-    for package in PACKAGES:
-        try:
-            found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            found.append(f"{package} (not installed)")
-    head = ["crystal", "atoms", "displacements", "mlphonon (s)", "matcalc (s)"]
-    first = markdown_table(
-        [*head, "matcalc / mlphonon", "frequencies differ by (THz)"],
-        [comparison.row() for comparison in comparisons],
-    )
-    parts = [
-        "# Speed",
-        f"{time.strftime('%Y-%m-%d')}; {where}; {arguments.threads} threads for torch, BLAS and"
-        f" phonopy alike; Python {sys.version.split()[0]}, {', '.join(found)}."
-        f" Potential: {arguments.potential}, {arguments.dtype}, {arguments.device}."
-        f" Medians of {arguments.repeats}, seconds. Made by"
-        f" `python benchmarks/speed.py {' '.join(sys.argv[1:])}`.".replace(" `.", "`."),
-        "## From the same relaxed crystal to bands, DOS and thermal properties",
-        first,
-        "mlphonon also evaluates the primitive cell at rest, to say what force was left in it, and"
-        f" takes its density of states at {DOS_POINTS} frequencies (phonopy's default: 201).",
-        "## What the whole path takes, relaxation and all files included",
-        profile_table(profiles),
-        aim_line(profiles),
-        "Import and loading of the potential are not in these numbers.",
-    ]
-    return "\n\n".join(parts) + "\n"
+    (case,) = [case for case in all_cases() if case.name == case_name]
+    with tempfile.TemporaryDirectory() as folder:
+        job = make_job(case, name, Path(folder))
+        small = replace(job, matrix=np.eye(3, dtype=int))
+        PROGRAMS[program](small)  # libraries are loaded and models compiled
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        PROGRAMS[program](job)
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 1e9)
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--crystals", nargs="+", choices=CRYSTALS)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--potential", default="embedded")
-    parser.add_argument("--dtype", default="float64")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--min-length", type=float, default=15.0)
-    parser.add_argument("--quick", action="store_true", help="NaCl alone, small and once")
+    parser.add_argument("--quick", action="store_true", help="NaCl alone, once")
+    parser.add_argument("--memory", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, help="write the tables to this file as well")
-    arguments = parser.parse_args()
-    if arguments.quick:
-        arguments.min_length, arguments.repeats = 6.0, 1
-    arguments.crystals = arguments.crystals or (["NaCl"] if arguments.quick else list(CRYSTALS))
-    return arguments
+    return parser.parse_args()
 
 
 def main() -> None:
+    warnings.filterwarnings("ignore")
     arguments = parse_arguments()
+    if arguments.memory:
+        measure_memory(*arguments.memory)
+        return
     where = machine()
-    # Read when the libraries are loaded, so before the first of them is.
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
-        os.environ[variable] = str(arguments.threads)
-    try:
-        import matcalc  # noqa: F401
-    except ImportError:
-        sys.exit("speed.py needs matcalc beside mlphonon: pip install matcalc==0.7.0")
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    from mlphonon import PhononSettings, load_potential
-
-    torch.set_num_threads(arguments.threads)
-    settings = PhononSettings(min_length=arguments.min_length, allow_unconverged=True)
-    potential = load_potential(arguments.potential, device=arguments.device, dtype=arguments.dtype)
-    comparisons, profiles = [], {}
-    with threadpool_limits(arguments.threads), tempfile.TemporaryDirectory() as folder:
-        for name in arguments.crystals:
-            print(f"{name} ...", file=sys.stderr, flush=True)
-            work = Path(folder)
-            comparisons.append(compare(name, potential, settings, arguments.repeats, work))
-            profiles[name] = profile(name, potential, settings, arguments.repeats, work)
-    text = report(arguments, where, comparisons, profiles)
+    cases = all_cases()
+    work = {EMBEDDED: cases, LARGE: [cases[0], cases[4], cases[6]]}
+    if arguments.quick:
+        work, arguments.repeats = {EMBEDDED: cases[:1]}, 0
+    packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    parts = [
+        "# Speed",
+        f"{time.strftime('%Y-%m-%d')}; {where}; Python {sys.version.split()[0]}, {packages}."
+        f" Medians of {arguments.repeats} (of one, above {LONG:g} s). Made by"
+        f" `python benchmarks/speed.py {' '.join(sys.argv[1:])}`; what is compared stands there.",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        # What is compiled once is not any crystal's time.
+        warm = make_job(Case("warm", cases[0].atoms, (1, 1, 1)), EMBEDDED, Path(folder))
+        for run in PROGRAMS.values():
+            run(warm)
+        for name, chosen in work.items():
+            rows: list[list[str]] = []
+            profiles: list[list[str]] = []
+            for case in chosen:
+                job = make_job(case, name, Path(folder))
+                # A second row for all but the longest.
+                n_programs = 3 if case.name == "P1, 40 atoms" or name == LARGE else 5
+                for row in compare(case, job, list(PROGRAMS)[:n_programs], arguments.repeats):
+                    print(*row, sep=" | ", file=sys.stderr, flush=True)
+                    rows.append(row)
+                profiles.append(profile(case, job))
+            parts += [f"## Potential: {name}", markdown_table(HEAD, rows)]
+            parts.append("\n".join(["Aims, in times quicker:", "", *aim_lines(rows)]))
+            parts += ["Where mlphonon's time goes, s:", markdown_table(STEPS, profiles)]
+    if not arguments.quick:
+        chosen = [cases[0], cases[5], cases[6]]
+        lines = [
+            [case.name, *(f"{peak_memory(EMBEDDED, case, one):.2f}" for one in list(PROGRAMS)[:3])]
+            for case in chosen
+        ]
+        parts += [
+            "## Peak memory on top of loaded libraries and model, GB (embedded potential)",
+            markdown_table(["crystal", *list(PROGRAMS)[:3]], lines),
+        ]
+    text = "\n\n".join(parts) + "\n"
     print(text)
     if arguments.output is not None:
-        arguments.output.write_text(text)
+        arguments.output.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,12 +8,19 @@ from typing import Any, Literal
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mlphonon.errors import SettingsError
 
 Method = Literal["displacements", "autodiff", "regression"]
 """Ways to the force constants."""
+
+METHOD_OF = {
+    "displacement": "displacements",
+    "protocol": "displacements",
+    "row_dtype": "autodiff",
+}
+"""Settings of one method alone: who sets one means that method, unless another is named."""
 
 SupercellChoice = Literal["auto", "converged"] | tuple[int, ...]
 
@@ -68,16 +75,17 @@ class PhononSettings(BaseModel):
     that the potential's precision and the memory there is allow."""
 
     row_dtype: Literal["own", "float32", "float64"] = "own"
-    """Precision of second derivatives: that of the potential, or another. Rows in float32 are
-    checked against a displacement in float64."""
+    """Precision of second derivatives (asking for one asks for them): that of the potential, or
+    another. Rows in float32 are checked against a displacement in float64."""
 
     protocol: Literal["field", "small"] = "field"
-    """Of finite displacements: both ways where symmetry asks for it and as long as `displacement`,
-    as everybody does with DFT; or one way and tiny, which halves the work in crystals of low
-    symmetry and is more precise, but only with forces in float64. The method "auto" chooses."""
+    """Of finite displacements (asking for one asks for them): both ways where symmetry asks for
+    it and as long as `displacement`, as everybody does with DFT; or one way and tiny, which halves
+    the work in crystals of low symmetry and is more precise, but only with forces in float64."""
 
     displacement: float = Field(default=0.01, gt=0, le=0.2)
-    """Length of the finite displacements of the field's protocol, A."""
+    """Length of the finite displacements of the field's protocol, A; asking for one asks for
+    finite displacements."""
 
     mesh: float = Field(default=100.0, gt=0)
     """Length that sets the Gamma-centred q mesh, A: about length / a points along an axis."""
@@ -101,6 +109,11 @@ class PhononSettings(BaseModel):
 
     nac_method: Literal["gonze", "wang"] = "gonze"
     """How the non-analytical term is interpolated when Born charges are given."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_hints(cls, values: Any) -> Any:
+        return values if not isinstance(values, dict) else with_implied_method(values)
 
     @field_validator("supercell", mode="before")
     @classmethod
@@ -162,6 +175,14 @@ def _as_matrix(flat: tuple[Any, ...]) -> np.ndarray:
     return np.diag(numbers) if numbers.size == 3 else numbers.reshape(3, 3)
 
 
+def with_implied_method(values: dict[str, Any]) -> dict[str, Any]:
+    """Add the method that is meant by settings of one method, where none is named."""
+    implied = {name: METHOD_OF[name] for name in values if name in METHOD_OF}
+    if "method" in values or not implied:
+        return values
+    return values | {"method": next(iter(implied.values()))}
+
+
 def make_settings(base: PhononSettings | None = None, **changes: Any) -> PhononSettings:
     """Return `base` (or the defaults) with `changes`, validated.
 
@@ -172,7 +193,7 @@ def make_settings(base: PhononSettings | None = None, **changes: Any) -> PhononS
     """
     values = {} if base is None else base.model_dump()
     try:
-        return PhononSettings.model_validate(values | changes)
+        return PhononSettings.model_validate(values | with_implied_method(changes))
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"][:1])

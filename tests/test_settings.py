@@ -158,3 +158,18 @@ def test_unusable_settings_file(tmp_path: Path, content: bytes) -> None:
 def test_missing_settings_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nothing\.yaml"):
         read_settings(tmp_path / "nothing.yaml")
+
+
+def test_settings_of_one_method_ask_for_it() -> None:
+    assert PhononSettings().method == "auto"
+    for changes, method in (
+        ({"displacement": 0.02}, "displacements"),
+        ({"protocol": "small"}, "displacements"),
+        ({"row_dtype": "float32"}, "autodiff"),
+        ({"displacement": 0.02, "method": "auto"}, "auto"),
+    ):
+        assert PhononSettings(**changes).method == method
+        assert make_settings(PhononSettings(mesh=50.0), **changes).method == method
+    # A whole set of settings, read back, stays what it was.
+    assert make_settings(PhononSettings()).method == "auto"
+    assert PhononSettings(**PhononSettings().model_dump()).method == "auto"

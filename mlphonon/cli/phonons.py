@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlphonon.crystal import Crystal
     from mlphonon.errors import MlphononError
     from mlphonon.phonons import Phonons
+    from mlphonon.provenance import Record
     from mlphonon.settings import PhononSettings
 
 FilesArgument = Annotated[
@@ -52,7 +53,11 @@ def phonons(
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="[displacements], autodiff, regression, or auto: the cheapest of them."),
+        typer.Option(help="[auto]: the cheapest; displacements, autodiff or regression."),
+    ] = None,
+    row_dtype: Annotated[
+        str | None,
+        typer.Option(help="Of autodiff: [own], float32 (checked in float64) or float64."),
     ] = None,
     protocol: Annotated[
         str | None,
@@ -101,6 +106,7 @@ def phonons(
         "tolerance": tolerance,
         "min_length": min_length,
         "method": method,
+        "row_dtype": row_dtype,
         "protocol": protocol,
         "displacement": displacement,
         "mesh": mesh,
@@ -243,6 +249,24 @@ def _name_of(potential: dict[str, Any]) -> str:
     return str(potential["name"]) + (f" ({', '.join(remarks)})" if remarks else "")
 
 
+def _describe_method(record: Record) -> str:
+    """Say how force constants were made, and how far off that is, where it was measured."""
+    number, raw = record.n_displacements, record.raw_force_constants
+    kinds = {
+        "autodiff": f"{number} rows of second derivatives in {record.method_dtype}",
+        "regression": f"regression over {number} random displacements",
+        "displacements": f"{number} displacements of {record.displacement_A or 0:g} A"
+        f" in {record.method_dtype}",
+    }
+    errors = {
+        "one-sided": raw.nonlinearity,
+        "against float64": raw.rounding,
+        "on unseen forces": raw.held_out,
+    }
+    said = "".join(f", {what} {x:.0e}" for what, x in errors.items() if x is not None)
+    return f"{kinds[record.method]}{said} ({record.method_reason})"
+
+
 def describe(result: Phonons, folder: Path) -> list[str]:
     """Return what is printed of one result."""
     from mlphonon.convergence import describe_series
@@ -265,8 +289,10 @@ def describe(result: Phonons, folder: Path) -> list[str]:
         f"  highest mode {summary['max_frequency_THz']:.2f} THz; at 300 K per mole of atoms:"
         f" C_V {thermal['C_V_J_per_K_mol_atoms']:.2f} J/K, S {thermal['S_J_per_K_mol_atoms']:.2f}"
         f" J/K, F {thermal['F_kJ_per_mol_atoms']:.2f} kJ",
-        f"  force constants by {record.method}: undisplaced force"
-        f" {record.raw_force_constants.undisplaced_force:.1e} eV/A,"
-        f" sum-rule drift {record.raw_force_constants.drift:.1e} eV/A^2 (before symmetrisation)",
+        f"  force constants: {_describe_method(record)}",
+        f"  before symmetrisation: undisplaced force"
+        f" {record.raw_force_constants.undisplaced_force:.1e} eV/A, sum-rule drift"
+        f" {record.raw_force_constants.drift:.1e} eV/A^2",
+        f"  error from the size of the supercell: about {record.truncation_THz or 0:.1g} THz",
         f"  -> {folder}/",
     ]

@@ -151,7 +151,8 @@ def from_displacements(
     NoisyForcesError
         If they are not.
     """
-    length = float(np.linalg.norm(phonopy.dataset["first_atoms"][0]["displacement"]))
+    first = phonopy.dataset["first_atoms"][0]["displacement"]
+    length = round(float(np.linalg.norm(first)), 12)
     structures = displaced_structures(phonopy)
     rest = forces_at_rest(phonopy, potential, progress)
     extra = [twice(to_ase(phonopy.supercell), structures[0])] if check else []

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 Apply = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -40,14 +41,26 @@ def side_by_side(at_once: int) -> Iterator[Apply]:
     """
     import torch
 
-    threads = cores()
     if at_once <= 1:
         yield map
         return
-    # Each thread of Python that meets torch for the first time takes this number over.
-    torch.set_num_threads(max(1, threads // at_once))
+    threads = cores()
+    share = max(1, threads // at_once)
+
+    def apply(function: Callable[[Any], Any], pieces: Iterable[Any]) -> Iterable[Any]:
+        def one(piece: Any) -> Any:
+            torch.set_num_threads(share)  # of this thread of Python
+            return function(piece)
+
+        return _pool(at_once).map(one, pieces)
+
     try:
-        with ThreadPoolExecutor(at_once) as pool:
-            yield pool.map
+        yield apply
     finally:
         torch.set_num_threads(threads)
+
+
+@lru_cache(maxsize=1)
+def _pool(size: int) -> ThreadPoolExecutor:
+    """Return threads that stay: new ones take twice as long for the memory of their first piece."""
+    return ThreadPoolExecutor(size, thread_name_prefix="mlphonon")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 ROUGH_BYTES = 1_000_000
 """More than any MACE takes for a pair of neighbours (0.04 to 0.25 MB were measured): where this
 much is there, nothing needs to be counted."""
+
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class MacePotential:
@@ -239,16 +242,17 @@ class MacePotential:
 
     @cached_property
     def _memory_models(self) -> dict[bool, MemoryModel]:
-        """Memory of forces and of second derivatives, counted on two small crystals."""
+        """Memory of forces and of second derivatives, counted on small crystals."""
         dense = probe_structure(self._numbers[0])
         sparse = dense.copy()
         sparse.set_cell(1.25 * dense.cell.array, scale_atoms=True)
+        probes = (dense, sparse, dense.repeat((2, 1, 1)))
         models = {}
         for rows in (False, True):
             run = self._differentiable_forces if rows else lambda graph: self._run([graph])
             counts = [
                 (len(atoms), _edges(graph), count_kept(partial(run, graph)))
-                for atoms in (dense, sparse)
+                for atoms in probes
                 for graph in [self._graph(atoms)]
             ]
             models[rows] = MemoryModel.from_counts(counts)
@@ -301,7 +305,8 @@ class MacePotential:
             pbc=tuple(bool(p) for p in atoms.pbc),
             head=self._head,
         )
-        with default_dtype(self._info.dtype):
+        # The precision of new tensors is one for the whole program.
+        with _ONE_AT_A_TIME, default_dtype(self._info.dtype):
             return AtomicData.from_config(
                 configuration,
                 z_table=AtomicNumberTable(list(self._numbers)),

@@ -31,11 +31,15 @@ class MemoryModel:
 
     @classmethod
     def from_counts(cls, counts: list[tuple[int, int, int]]) -> MemoryModel:
-        """Fit to atoms, edges and bytes of two crystals or more of different density."""
+        """Fit to atoms, edges and bytes of three crystals or more, of two sizes and densities.
+
+        What does not grow with the crystal, such as weights, is left out.
+        """
         import numpy as np
 
         table = np.array(counts, dtype=float)
-        (per_atom, per_edge), *_ = np.linalg.lstsq(table[:, :2], table[:, 2], rcond=None)
+        terms = np.column_stack([table[:, :2], np.ones(len(table))])
+        (per_atom, per_edge, _), *_ = np.linalg.lstsq(terms, table[:, 2], rcond=None)
         return cls(max(0.0, float(per_atom)), max(0.0, float(per_edge)))
 
     def kept(self, n_atoms: int, n_edges: int) -> float:
@@ -84,26 +88,24 @@ def _control_groups(root: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
         return
     for line in lines:
         number, _, path = line.split(":", 2)
-        if number != "0":
+        if number == "0":
+            yield from _limits_above(root / path.lstrip("/"), root)
+
+
+def _limits_above(group: Path, root: Path) -> Iterator[int]:
+    """Yield what a control group and those above it have left, where they have a limit."""
+    for folder in (group, *group.parents):
+        if not folder.is_relative_to(root):
+            return
+        limit, used = folder / "memory.max", folder / "memory.current"
+        if not (limit.is_file() and used.is_file()):
             continue
-        group = root / path.lstrip("/")
-        for folder in (group, *group.parents):
-            if not folder.is_relative_to(root):
-                break
-            yield from _left_in(folder)
-
-
-def _left_in(folder: Path) -> Iterator[int]:
-    """Yield what one control group has left, if it has a limit."""
-    limit, used = folder / "memory.max", folder / "memory.current"
-    if not (limit.is_file() and used.is_file()):
-        return
-    text = limit.read_text(encoding="utf-8").strip()
-    if text == "max":
-        return
-    taken = int(used.read_text(encoding="utf-8"))
-    for line in (folder / "memory.stat").read_text(encoding="utf-8").splitlines():
-        # Files that were read are dropped when memory is wanted.
-        if line.startswith("inactive_file "):
-            taken -= int(line.split()[1])
-    yield max(0, int(text) - taken)
+        text = limit.read_text(encoding="utf-8").strip()
+        if text == "max":
+            continue
+        taken = int(used.read_text(encoding="utf-8"))
+        for line in (folder / "memory.stat").read_text(encoding="utf-8").splitlines():
+            # Files that were read are dropped when memory is wanted.
+            if line.startswith("inactive_file "):
+                taken -= int(line.split()[1])
+        yield max(0, int(text) - taken)

@@ -24,6 +24,9 @@ FORMAT = 1
 
 SUMMARY_TEMPERATURE = 300.0
 
+COMMENT = "Tetrahedron method"
+"""First line of phonopy's files of densities of states."""
+
 
 def summarise(phonons: Phonons) -> dict[str, Any]:
     """Return the summary that is printed and written as phonons.json."""
@@ -109,6 +112,8 @@ def _read_phonopy(path: Path, record: Record) -> Phonopy:
 
 def _write_files(phonons: Phonons, folder: Path) -> None:
     """Write the files one by one; nothing is visible under its final name yet."""
+    from phonopy.phonon.dos import write_projected_dos, write_total_dos
+
     from mlphonon.report.figures import plot_bands_dos, plot_thermal, save_figure
 
     ph = phonons.phonopy
@@ -118,11 +123,10 @@ def _write_files(phonons: Phonons, folder: Path) -> None:
     if ph.band_structure is None or ph.thermal_properties is None:
         raise ResultError("phonopy kept no band structure or thermal properties")
     ph.band_structure.write_yaml(filename=folder / "band.yaml")
-    ph.write_projected_dos(folder / "projected_dos.dat")
     ph.thermal_properties.write_yaml(filename=folder / "thermal_properties.yaml")
-    # For phonopy to have it at hand; the projected one above does not give it.
-    phonons.dos()
-    ph.write_total_dos(folder / "total_dos.dat")
+    total = phonons.dos()
+    write_total_dos(total.frequencies, total.total, COMMENT, folder / "total_dos.dat")
+    write_projected_dos(dos.frequencies, dos.projected, COMMENT, folder / "projected_dos.dat")
     title = phonons.record.formula
     save_figure(plot_bands_dos(bands, dos, title=title), folder / "bands_dos.png")
     save_figure(plot_thermal(thermal, title=title), folder / "thermal.png")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlphonon.band_path import BandPath, find_band_path
+from mlphonon.dos import projected_dos, total_dos
 from mlphonon.provenance import Record
 from mlphonon.results import BandStructure, DensityOfStates, ThermalProperties
 from mlphonon.trust import Stability
@@ -39,6 +40,7 @@ class Phonons:
     def __init__(self, phonopy: Phonopy, record: Record) -> None:
         self._phonopy = phonopy
         self._record = record
+        self._mesh: Any = None
 
     def __repr__(self) -> str:
         return (
@@ -126,18 +128,14 @@ class Phonons:
 
     @cached_property
     def _total_dos(self) -> DensityOfStates:
-        low, high, pitch = self._dos_range
+        frequencies = self._dos_frequencies
         with one_blas_thread():
-            self._run_mesh()
-            found = self._phonopy.run_total_dos(
-                freq_min=low, freq_max=high, freq_pitch=pitch, use_tetrahedron_method=True
-            )
-        points, total = _frozen((found.frequency_points, found.dos))
-        return DensityOfStates(points, total, tuple(self.atoms.get_chemical_symbols()))
+            total = total_dos(self._run_mesh(), frequencies)
+        points, density = _frozen((frequencies, total))
+        return DensityOfStates(points, density, tuple(self.atoms.get_chemical_symbols()))
 
     @cached_property
     def _projected_dos(self) -> DensityOfStates:
-        low, high, pitch = self._dos_range
         with one_blas_thread():
             self._phonopy.run_mesh(
                 self._record.settings.projected_mesh,
@@ -145,25 +143,22 @@ class Phonons:
                 is_mesh_symmetry=False,
                 is_gamma_center=True,
             )
-            found = self._phonopy.run_projected_dos(
-                freq_min=low, freq_max=high, freq_pitch=pitch, use_tetrahedron_method=True
-            )
-        points, projected = _frozen((found.frequency_points, found.projected_dos))
+            found = projected_dos(self._phonopy.mesh, self._dos_frequencies)
+        points, projected, total = _frozen((self._dos_frequencies, found, found.sum(axis=0)))
         return DensityOfStates(
             frequencies=points,
-            total=_frozen((projected.sum(axis=0),))[0],
+            total=total,
             symbols=tuple(self.atoms.get_chemical_symbols()),
             projected=projected,
         )
 
     @cached_property
-    def _dos_range(self) -> tuple[float, float, float]:
-        """Least and greatest frequency of the density of states and the pitch between, THz."""
+    def _dos_frequencies(self) -> np.ndarray:
+        """Frequencies at which the density of states is given, THz."""
         frequencies = self.mesh[1]
         low, high = float(frequencies.min()), float(frequencies.max())
         margin = 0.02 * max(high - low, 0.1)
-        low, high = min(low - margin, 0.0), high + margin
-        return low, high, (high - low) / (DOS_POINTS - 1)
+        return np.linspace(min(low - margin, 0.0), high + margin, DOS_POINTS)
 
     @cached_property
     def mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -177,7 +172,11 @@ class Phonons:
         return qpoints, frequencies, weights
 
     def _run_mesh(self) -> Any:
-        return self._phonopy.run_mesh(self._record.settings.mesh, is_gamma_center=True)
+        """Return phonopy's irreducible mesh, made again only if it had to make another."""
+        if self._mesh is None or self._phonopy.mesh is not self._mesh:
+            self._phonopy.run_mesh(self._record.settings.mesh, is_gamma_center=True)
+            self._mesh = self._phonopy.mesh
+        return self._mesh
 
     def thermal(self, temperatures: Sequence[float] | None = None) -> ThermalProperties:
         """Thermal properties in the harmonic approximation at constant volume.

@@ -252,10 +252,11 @@ def _name_of(potential: dict[str, Any]) -> str:
 def _describe_method(record: Record) -> str:
     """Say how force constants were made, and how far off that is, where it was measured."""
     number, raw = record.n_displacements, record.raw_force_constants
+    several = "" if number == 1 else "s"
     kinds = {
-        "autodiff": f"{number} rows of second derivatives in {record.method_dtype}",
-        "regression": f"regression over {number} random displacements",
-        "displacements": f"{number} displacements of {record.displacement_A or 0:g} A"
+        "autodiff": f"{number} row{several} of second derivatives in {record.method_dtype}",
+        "regression": f"regression over {number} random displacement{several}",
+        "displacements": f"{number} displacement{several} of {record.displacement_A or 0:g} A"
         f" in {record.method_dtype}",
     }
     errors = {

@@ -221,6 +221,9 @@ def test_ways_to_the_force_constants(
     assert loaded.record.method == method
     assert (loaded.record.displacement_A is None) == (method == "autodiff")
     assert loaded.record.method_reason
+    assert loaded.record.method_dtype == ("float32" if "float32" in options else "float64")
+    assert loaded.record.truncation_THz is not None
+    assert 0.1 < loaded.record.truncation_THz < 2
     assert loaded.frequencies([0.1, 0.2, 0.3]).max() > 4
 
 

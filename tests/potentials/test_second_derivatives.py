@@ -10,9 +10,8 @@ from mlphonon.potentials.mace import MacePotential
 from mlphonon.potentials.second_derivatives import differentiate_forces
 from tests.crystals import triclinic
 
-DIRECTIONS = [
-    (i % 4, vector) for i, vector in enumerate(np.random.default_rng(1).normal(size=(7, 3)))
-]
+VECTORS = np.random.default_rng(1).normal(size=(7, 3))
+DIRECTIONS = [(i % 4, vector) for i, vector in enumerate(VECTORS)]
 
 
 def test_rows_of_a_cubic_energy_are_those_on_paper() -> None:

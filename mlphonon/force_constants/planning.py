@@ -118,8 +118,8 @@ class Plan:
             engine = potential.in_precision(self.dtype)
         engine.evaluate([probe])  # the first of its size is slower
         begun = time.perf_counter()
-        engine.evaluate([probe])
-        each = (time.perf_counter() - begun) * (ROW if self.method == "autodiff" else 1)
+        engine.evaluate([probe, probe])
+        each = (time.perf_counter() - begun) / 2 * (ROW if self.method == "autodiff" else 1)
         return each * n_atoms / len(probe) * (self.n_evaluations + 1)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from mlphonon.cli import benchmark, phonons, potentials, train
+from mlphonon.cli import benchmark, dataset, phonons, potentials, train
 from mlphonon.cli.chatter import libraries_hushed
 from mlphonon.errors import MlphononError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("phonons")(phonons.phonons)
 app.add_typer(potentials.app)
 app.add_typer(benchmark.app)
+app.add_typer(dataset.app)
 app.command("train")(train.train_command)
 
 

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mlphonon.calculations.reading import read_json, reading
 from mlphonon.evaluation.references.keys import by_key, make_key
-from mlphonon.evaluation.references.reading import read_json, reading
 from mlphonon.evaluation.references.reference import (
     Crystals,
     ReferenceCrystal,

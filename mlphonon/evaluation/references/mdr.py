@@ -10,9 +10,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from mlphonon.evaluation.references.calculation import crystal_of, load_phonopy
+from mlphonon.calculations.phonopy_calculation import load_phonopy
+from mlphonon.calculations.reading import reading, stem_of
+from mlphonon.evaluation.references.calculation import crystal_of
 from mlphonon.evaluation.references.keys import by_key, make_key
-from mlphonon.evaluation.references.reading import reading, stem_of
 from mlphonon.evaluation.references.reference import Crystals, ReferenceCrystal, ReferenceSet
 
 MESH = (20, 20, 20)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from mlphonon.calculations.reading import read_json, reading
 from mlphonon.evaluation.metrics.conductivity import Conductivity
 from mlphonon.evaluation.metrics.spectrum import Spectrum
 from mlphonon.evaluation.references.keys import by_key, make_key
-from mlphonon.evaluation.references.reading import read_json, reading
 from mlphonon.evaluation.references.reference import (
     Crystals,
     ReferenceCrystal,

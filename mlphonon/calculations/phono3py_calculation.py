@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlphonon.evaluation.references.calculation import (
+from mlphonon.calculations.phonopy_calculation import (
     finish,
     has_forces,
     in_angstrom,
     start,
     units_of,
 )
-from mlphonon.evaluation.references.reading import reading
+from mlphonon.calculations.reading import reading
 
 if TYPE_CHECKING:
     from phonopy import Phonopy

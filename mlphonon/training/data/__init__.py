@@ -1,0 +1,1 @@
+"""Labelled structures and curvatures that potentials are taught with."""

@@ -217,17 +217,22 @@ def peak_memory(name: str, case: Case, program: str) -> float:
 
 
 def measure_memory(name: str, case_name: str, program: str) -> None:
-    """Do one calculation and print the growth of the largest resident size, GB (Linux)."""
-    import resource
-
+    """Do one calculation and print the growth of the resident memory at its peak, GB (Linux)."""
     (case,) = [case for case in all_cases() if case.name == case_name]
     with tempfile.TemporaryDirectory() as folder:
         job = make_job(case, name, Path(folder))
         small = replace(job, matrix=np.eye(3, dtype=int))
         PROGRAMS[program](small)  # libraries are loaded and models compiled
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        before = resident("VmRSS")
         PROGRAMS[program](job)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 1e9)
+        print((resident("VmHWM") - before) / 1e9)
+
+
+def resident(name: str) -> int:
+    """Return a size of this process as Linux tells it, bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(name)).split()[1]) * 1024
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -14,9 +14,9 @@ from mlphonon.training.data.frame import UNKNOWN, Frame, TrainingData
 NET_FORCE = 0.05
 """eV/A for each atom; forces of an isolated system add up to zero, those of DFT nearly."""
 
-TOLERANCE = 0.25
-"""By how much the slope of energies along forces and stresses may differ from one. Wrong units are
-off by 14 and more, wrong signs by two."""
+TOLERANCE = 3.0
+"""By which factor the slope of energies along forces and stresses may differ from one: far from
+rest the identity holds roughly. Wrong units are off by 14 and more, wrong signs by a sign."""
 
 FEWEST_PAIRS = 4
 """Of frames that differ enough, without which nothing is said of units."""
@@ -112,7 +112,7 @@ def _check_slopes(frames: Sequence[Frame]) -> None:
         terms, names = [by_forces, by_stress], ["forces", "stresses"]
     factors, *_ = np.linalg.lstsq(np.column_stack(terms), energy, rcond=None)
     for name, factor in zip(names, factors, strict=True):
-        if abs(factor - 1) > TOLERANCE:
+        if not 1 / TOLERANCE < factor < TOLERANCE:
             raise TrainingError(
                 f"energies change by {factor:.3g} times what {name} say",
                 "wrong units, or a wrong sign"

@@ -13,6 +13,7 @@ from mlphonon.force_constants.force_constants import ForceConstants, repair
 from mlphonon.potentials.potential import DifferentiablePotential
 
 if TYPE_CHECKING:
+    from ase import Atoms
     from phonopy import Phonopy
 
     from mlphonon.potentials.potential import Potential, ProgressCallback
@@ -64,7 +65,8 @@ def from_second_derivatives(
     rounding = None
     if dtype == "float32":
         exact = potential.in_precision("float64")
-        rounding = _rounding(phonopy, exact, directions[0], rows[0])
+        unmoved = rest if exact is potential else forces_at_rest(phonopy, exact)
+        rounding = _rounding(exact, unmoved, supercell, directions[0], rows[0])
         # Not "> limit": that would let NaN pass.
         if not rounding <= LARGEST_ROUNDING:
             dtype, rows = "float64", exact.hessian_rows(supercell, directions)
@@ -82,15 +84,18 @@ def from_second_derivatives(
 
 
 def _rounding(
-    phonopy: Phonopy, exact: DifferentiablePotential, direction: Direction, row: np.ndarray
+    exact: DifferentiablePotential,
+    rest: np.ndarray,
+    supercell: Atoms,
+    direction: Direction,
+    row: np.ndarray,
 ) -> float:
     """Relative difference of a row from a displacement of `SMALL` in float64."""
     atom, vector = direction
-    structure = to_ase(phonopy.supercell)
+    structure = supercell.copy()
     structure.positions[atom] += SMALL / np.linalg.norm(vector) * vector
     (moved,) = exact.evaluate([structure])
-    answer = forces_at_rest(phonopy, exact) - moved.forces
-    expected = answer * np.linalg.norm(vector) / SMALL
+    expected = (rest - moved.forces) * np.linalg.norm(vector) / SMALL
     return float(np.linalg.norm(row - expected) / np.linalg.norm(expected))
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 ROW = 1.2
 """What a row of second derivatives costs, and the forces that all rows start from, in force calls
-of the same precision (1.1 to 1.45, see ``benchmarks/methods.md``)."""
+of the same precision (1.1 to 1.5; 2.4 for a large model in float32: ``benchmarks/methods.md``)."""
 
 SINGLE = 0.5
 """What a call in float32 costs, in calls in float64."""

@@ -249,7 +249,7 @@ def test_a_regression_takes_fewer_supercells_but_not_in_p1(
 
 def test_coarse_forces_keep_to_the_fields_displacements() -> None:
     coarse = AsePotential(LatticeSprings(cubic_axes(2.845), along=3.0, across=0.5))
-    found = plan("cubic, Fm-3m", coarse, displacement=0.02)
+    found = plan("cubic, Fm-3m", coarse, method="auto", displacement=0.02)
     assert found.what == "2 displacements of 0.02 A"
     assert "unknown" in found.reason
     for settings in (SMALL_STEPS, REGRESSION):

@@ -204,7 +204,7 @@ def test_train_refuses_in_one_line(call: Call, tmp_path: Path) -> None:
     [
         (("--method", "autodiff", "--dtype", "float32"), "autodiff", "rows of second derivatives"),
         (("--protocol", "small"), "displacements", "displacements of 1e-05 A"),
-        (("--method", "regression"), "regression", "random displacements"),
+        (("--method", "regression"), "regression", "random displacement"),
         (("--method", "auto"), "displacements", "displacements of 1e-05 A"),
     ],
 )

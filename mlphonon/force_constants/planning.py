@@ -316,8 +316,9 @@ class _Supercell:
 
     def fits(self, plan: Plan) -> bool:
         """Whether a plan will do with the memory there is."""
-        free = available_memory(self.potential.info.device) if plan.memory else 0
-        return plan.memory is None or plan.memory <= free
+        if plan.memory is None:
+            return True
+        return plan.memory <= available_memory(self.potential.info.device)
 
     def does_not_fit(self, plan: Plan) -> PotentialError:
         """Say that a plan takes more memory than there is."""

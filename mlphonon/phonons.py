@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +14,7 @@ from mlphonon.band_path import BandPath, find_band_path
 from mlphonon.dos import projected_dos, total_dos
 from mlphonon.provenance import Record
 from mlphonon.results import BandStructure, DensityOfStates, ThermalProperties
+from mlphonon.threads import one_blas_thread
 from mlphonon.trust import Stability
 
 if TYPE_CHECKING:
@@ -312,15 +312,6 @@ def compute_bands(phonopy: Phonopy, path: BandPath, points: int) -> BandStructur
         frequencies=_frozen(found.frequencies),
         labels=tuple(ends),
     )
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Keep BLAS to one thread: many small matrices on many threads run up to 100 times slower."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1, user_api="blas"):
-        yield
 
 
 def _frozen(arrays: Any) -> tuple[np.ndarray, ...]:

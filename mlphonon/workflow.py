@@ -180,8 +180,8 @@ def _solve(
     """Force constants of a relaxed crystal, and the series of supercells if it was grown."""
     from mlphonon.convergence import grow_supercell
     from mlphonon.force_constants.planning import plan_force_constants
-    from mlphonon.phonons import one_blas_thread
     from mlphonon.supercell import choose_supercell
+    from mlphonon.threads import one_blas_thread
 
     def solve(matrix: np.ndarray) -> ForceConstants:
         with one_blas_thread():

@@ -15,7 +15,8 @@ from scipy.optimize import linear_sum_assignment
 from mlphonon.crystal import Crystal
 from mlphonon.evaluation.metrics.spectrum import Spectrum
 from mlphonon.evaluation.references.reference import ReferenceCrystal
-from mlphonon.phonons import Phonons, one_blas_thread
+from mlphonon.phonons import Phonons
+from mlphonon.threads import one_blas_thread
 
 FARTHEST = 0.1
 """A; atoms of the same crystal in two settings lie on each other to far better than this."""

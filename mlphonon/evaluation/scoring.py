@@ -23,8 +23,9 @@ from mlphonon.evaluation.metrics.stability import RULES, is_stable
 from mlphonon.evaluation.protocol import Protocol
 from mlphonon.evaluation.record import Comparison, CrystalScore, Curves, Structure
 from mlphonon.evaluation.references.reference import ReferenceCrystal
-from mlphonon.phonons import Phonons, one_blas_thread
+from mlphonon.phonons import Phonons
 from mlphonon.potentials.potential import Potential
+from mlphonon.threads import one_blas_thread
 from mlphonon.units import CM_PER_THZ
 from mlphonon.workflow import compute_phonons
 

@@ -158,8 +158,6 @@ def from_displacements(
     extra = [twice(to_ase(phonopy.supercell), structures[0])] if check else []
     evaluations = potential.evaluate([*structures, *extra], progress)
     answers = [evaluation.forces - rest for evaluation in evaluations]
-    phonopy.forces = np.array(answers[: len(structures)])
-    phonopy.produce_force_constants(show_drift=False)
     bent = nonlinearity(answers[0], answers[-1]) if check else None
     # Not "> limit": that would let NaN pass.
     if bent is not None and not bent <= LARGEST_NONLINEARITY:
@@ -169,6 +167,8 @@ def from_displacements(
             "they are noisy or not smooth",
             "use the protocol field",
         )
+    phonopy.forces = np.array(answers[: len(structures)])
+    phonopy.produce_force_constants(show_drift=False)
     residuals = repair(phonopy, rest, nonlinearity=bent)
     return ForceConstants(
         phonopy=phonopy,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 ROW = 1.2
 """What a row of second derivatives costs, and the forces that all rows start from, in force calls
-of the same precision (1.1 to 1.45, see ``benchmarks/methods.md``)."""
+of the same precision (1.1 to 1.5; 2.4 for a large model in float32: ``benchmarks/methods.md``)."""
 
 SINGLE = 0.5
 """What a call in float32 costs, in calls in float64."""
@@ -316,8 +316,9 @@ class _Supercell:
 
     def fits(self, plan: Plan) -> bool:
         """Whether a plan will do with the memory there is."""
-        free = available_memory(self.potential.info.device) if plan.memory else 0
-        return plan.memory is None or plan.memory <= free
+        if plan.memory is None:
+            return True
+        return plan.memory <= available_memory(self.potential.info.device)
 
     def does_not_fit(self, plan: Plan) -> PotentialError:
         """Say that a plan takes more memory than there is."""

@@ -26,14 +26,14 @@ def estimate_truncation(phonopy: Phonopy) -> float:
     Parameters
     ----------
     phonopy : Phonopy
-        With compact or full force constants. The non-analytical term is left out.
+        With compact force constants. The non-analytical term is left out.
 
     Returns
     -------
     float
         THz; 0 if no atom is beyond that radius.
     """
-    constants = _rows_of_primitive(phonopy)
+    constants = np.array(phonopy.force_constants)
     beyond = pair_distances(phonopy) > inscribed_radius(phonopy.supercell.cell) * (1 + 1e-6)
     shortened = constants.copy()
     shortened[beyond] = 0.0
@@ -58,13 +58,6 @@ def inscribed_radius(cell: np.ndarray) -> float:
 
     reduced, _ = minkowski_reduce(cell)
     return float(np.linalg.norm(reduced, axis=1).min()) / 2
-
-
-def _rows_of_primitive(phonopy: Phonopy) -> np.ndarray:
-    constants = np.array(phonopy.force_constants)
-    if constants.shape[0] == constants.shape[1]:
-        return constants[phonopy.primitive.p2s_map]
-    return constants
 
 
 def _frequencies(phonopy: Phonopy, constants: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -35,6 +35,7 @@ class TooLargeError(Exception):
 
 
 Apply = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+"""As ``map``: a function and what it is applied to; results in order."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

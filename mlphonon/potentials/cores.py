@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-Apply = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
-"""As ``map``: a function and what it is applied to; results in order."""
+from mlphonon.potentials.batches import Apply
 
 
 def cores() -> int:

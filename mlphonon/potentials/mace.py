@@ -6,7 +6,7 @@ import copy
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,6 +94,7 @@ class MacePotential:
         self._on_gpu = torch.device(device).type == "cuda"
         self._batcher = Batcher(CudaMemory(device) if self._on_gpu else None)
         self._other: MacePotential | None = None
+        self._memory_models: dict[bool, MemoryModel] = {}
         self._info = PotentialInfo(
             name=name,
             backend="mace",
@@ -166,7 +167,7 @@ class MacePotential:
         graphs = (self._graph(atoms) for atoms in structures)
         at_once = 1
         if not self._on_gpu and len(structures) > 1:
-            largest = max(structures, key=len)
+            largest = self._graph(max(structures, key=len))
             at_once = self._fitting(min(cores(), len(structures)), largest, rows=False)
         try:
             with side_by_side(at_once) as apply:
@@ -197,9 +198,9 @@ class MacePotential:
         copies, at_once = 1, 1
         if self._on_gpu:
             wanted = max(1, GPU_EDGES // max(1, _edges(graph)))
-            copies = self._fitting(min(wanted, len(displacements)), atoms, rows=True)
+            copies = self._fitting(min(wanted, len(displacements)), graph, rows=True)
         else:
-            at_once = self._fitting(min(cores(), len(displacements)), atoms, rows=True)
+            at_once = self._fitting(min(cores(), len(displacements)), graph, rows=True)
         try:
             forces, positions = self._differentiable_forces(graph, copies)
             return differentiate_forces(forces, positions, displacements, at_once, progress)
@@ -236,37 +237,36 @@ class MacePotential:
 
     def memory(self, atoms: Atoms, rows: bool = False, at_once: int = 1) -> int:
         """Predict the most memory that a calculation takes (see `DifferentiablePotential`)."""
-        kept = self._memory_models[rows].kept(len(atoms), _edges(self._graph(atoms)))
+        return self._memory_of(self._graph(atoms), rows, at_once)
+
+    def _memory_of(self, graph: AtomicData, rows: bool, at_once: int) -> int:
+        kept = self._memory_model(rows).kept(int(graph.num_nodes), _edges(graph))
         # Rows that run side by side share what is kept.
         return int(kept * (1 + (PEAK - 1) * at_once if rows else PEAK * at_once))
 
-    @cached_property
-    def _memory_models(self) -> dict[bool, MemoryModel]:
-        """Memory of forces and of second derivatives, counted on small crystals."""
+    def _memory_model(self, rows: bool) -> MemoryModel:
+        """Return what forces or second derivatives take, counted once on small crystals."""
+        if rows in self._memory_models:
+            return self._memory_models[rows]
         dense = probe_structure(self._numbers[0])
         sparse = dense.copy()
         sparse.set_cell(1.25 * dense.cell.array, scale_atoms=True)
         probes = (dense, sparse, dense.repeat((2, 1, 1)))
-        models = {}
-        for rows in (False, True):
-            run = self._differentiable_forces if rows else lambda graph: self._run([graph])
-            counts = [
-                (len(atoms), _edges(graph), count_kept(partial(run, graph)))
-                for atoms in probes
-                for graph in [self._graph(atoms)]
-            ]
-            models[rows] = MemoryModel.from_counts(counts)
-        return models
+        run = self._differentiable_forces if rows else lambda graph: self._run([graph])
+        counts = [
+            (int(graph.num_nodes), _edges(graph), count_kept(partial(run, graph)))
+            for graph in map(self._graph, probes)
+        ]
+        return self._memory_models.setdefault(rows, MemoryModel.from_counts(counts))
 
-    def _fitting(self, wanted: int, atoms: Atoms, rows: bool) -> int:
+    def _fitting(self, wanted: int, graph: AtomicData, rows: bool) -> int:
         """Return how many can run at once: as many as wanted, if memory allows."""
-        pairs = _edges(self._graph(atoms)) if wanted > 1 else 0
         free = SHARE * available_memory(self._info.device)
-        if wanted * pairs * ROUGH_BYTES <= free:
+        if wanted * _edges(graph) * ROUGH_BYTES <= free:
             return wanted
         copied = rows and self._on_gpu
         while wanted > 1:
-            need = self.memory(atoms, rows, at_once=1 if copied else wanted)
+            need = self._memory_of(graph, rows, at_once=1 if copied else wanted)
             if need * (wanted if copied else 1) <= free:
                 break
             wanted -= 1

@@ -124,6 +124,34 @@ def smallest_superlattice(
     return None
 
 
+def random_superlattice(lattice: np.ndarray, index: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw one of all superlattices that hold `index` cells, each as likely as any other.
+
+    Which waves fit into a crystal that is repeated equally along its axes is always the same;
+    superlattices drawn at random hold all.
+
+    Parameters
+    ----------
+    lattice : ndarray, shape (3, 3)
+        Cell vectors as rows, A.
+    index : int
+        Number of cells.
+    rng : Generator
+        Decides.
+
+    Returns
+    -------
+    ndarray of int, shape (3, 3)
+        Rows are the superlattice's reduced, right-handed vectors in terms of the cell's.
+    """
+    triples = np.array(_factor_triples(index))
+    # As many Hermite forms as there are values of b (below c), d and e (both below f).
+    forms = triples[:, 1] * triples[:, 2] ** 2
+    a, c, f = rng.choice(triples, p=forms / forms.sum())
+    rows = np.array([[a, rng.integers(c), rng.integers(f)], [0, c, rng.integers(f)], [0, 0, f]])
+    return _reduce(rows, lattice)
+
+
 def _shape_rank(cell: np.ndarray) -> tuple[float, float, float]:
     """Order by greatest least height, then compactness, then least shear; independent of axes."""
     metric = cell @ cell.T

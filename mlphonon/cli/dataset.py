@@ -10,12 +10,109 @@ import typer
 
 if TYPE_CHECKING:
     from mlphonon.training.data.frame import TrainingData
+    from mlphonon.training.data.generation import Distortions
 
 app = typer.Typer(
     name="dataset",
-    help="Collect and check what potentials are taught with.",
+    help="Make, collect and check what potentials are taught with.",
     no_args_is_help=True,
 )
+
+
+@app.command("generate")
+def generate_structures(
+    crystals: Annotated[list[Path], typer.Argument(help="Files of crystals that ASE reads.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder for the structures, a file each.")
+    ],
+    kind: Annotated[
+        str, typer.Option(help="Some of rattle, strain, thermal, modes, finite; with commas.")
+    ] = "rattle,strain",
+    per_crystal: Annotated[int, typer.Option(min=1, help="Structures of each crystal.")] = 10,
+    amplitude: Annotated[
+        float, typer.Option(help="Displacement (A, standard deviation) of rattle.")
+    ] = 0.03,
+    strain: Annotated[float, typer.Option(help="Largest component of strain.")] = 0.03,
+    temperature: Annotated[float, typer.Option(help="K, of thermal.")] = 300.0,
+    max_atoms: Annotated[int, typer.Option(help="Atoms of a structure.")] = 32,
+    min_length: Annotated[float, typer.Option(help="Height of supercells of finite, A.")] = 10.0,
+    potential: Annotated[
+        str, typer.Option(help="Whose phonons thermal and modes follow.")
+    ] = "embedded",
+    substitute: Annotated[
+        int, typer.Option(min=0, help="Crystals to add by exchanging elements for relatives.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same structures.")] = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+) -> None:
+    """Make structures to be labelled: crystals repeated, displaced and strained."""
+    from mlphonon.cli.progress import TerminalReporter
+    from mlphonon.training.data.generation import check_kinds
+    from mlphonon.training.data.preparation import Preparation
+
+    kinds = tuple(part.strip() for part in kind.split(",") if part.strip())
+    check_kinds(kinds)
+    distortions = _distortions(
+        kinds=kinds,
+        per_crystal=per_crystal,
+        amplitude=amplitude,
+        strain=strain,
+        temperature=temperature,
+        max_atoms=max_atoms,
+        min_length=min_length,
+        seed=seed,
+    )
+    prepare = Preparation(distortions, potential, substitute, TerminalReporter(quiet))
+    count = prepare.write(crystals, output)
+    typer.echo(f"{count} structures -> {output}")
+
+
+def _distortions(**values: object) -> Distortions:
+    from pydantic import ValidationError
+
+    from mlphonon.errors import TrainingError
+    from mlphonon.training.data.generation import Distortions
+
+    try:
+        return Distortions.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).replace("_", "-")
+        raise TrainingError(f"--{name} is wrong", first["msg"]) from error
+
+
+@app.command("label")
+def label_structures(
+    structures: Annotated[
+        list[Path], typer.Argument(help="Folder of 'dataset generate', or files that ASE reads.")
+    ],
+    teacher: Annotated[
+        str,
+        typer.Option(
+            "--with",
+            help="A potential, or ase:NAME:SETTINGS.yaml, a DFT code by its name in ASE.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder, a file for each file.")],
+    directions: Annotated[
+        int,
+        typer.Option(min=0, help="Second derivatives along so many random directions, as well."),
+    ] = 0,
+    device: Annotated[str, typer.Option(help="Where a potential runs: auto, cpu, cuda.")] = "auto",
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Load a pickled potential that nothing vouches for.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the directions.")] = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+) -> None:
+    """Label structures by a potential or a DFT code; the same command resumes what was stopped."""
+    from mlphonon.cli.progress import TerminalReporter
+    from mlphonon.training.data.labelling import files_to_label, label_files, load_teacher
+
+    files = files_to_label(structures)
+    judge = load_teacher(teacher, output / "work", device, trust)
+    done = label_files(files, judge, output, directions, seed, TerminalReporter(quiet))
+    typer.echo(f"{done} files labelled by {judge.info.name}, {len(files) - done} were -> {output}")
 
 
 @app.command("build")

@@ -27,6 +27,6 @@ def train_command(
         if not path.is_file():
             raise TrainingError(f"there is no file {path}", fix="give --data labelled frames")
 
-    from mlphonon.training.loop import train
+    from mlphonon.training.from_scratch import train
 
     train(chosen, data, output)

@@ -158,6 +158,11 @@ class MacePotential:
         """The torch module, for those who differentiate it themselves."""
         return self._model
 
+    @property
+    def head(self) -> str:
+        """The head that is asked."""
+        return self._head
+
     def evaluate(
         self, structures: Sequence[Atoms], progress: ProgressCallback | None = None
     ) -> list[Evaluation]:

@@ -7,7 +7,7 @@ import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ase.io
 import numpy as np
@@ -148,3 +148,10 @@ def make_batches(
         batches[-1].append(int(index))
         total += edges[index]
     return batches
+
+
+def collate(graphs: list[AtomicData]) -> Any:
+    """Join graphs into one MACE batch."""
+    from mace.tools.torch_geometric.batch import Batch
+
+    return Batch.from_data_list(graphs)

@@ -56,16 +56,18 @@ class _SharedWeight(torch.nn.Module):
         return shared.reshape(own.shape) + own
 
 
-def share_elements(model: torch.nn.Module) -> None:
-    """Put, in place, shared parts into all weights of a (fused) MACE that belong to elements."""
+def share_elements(model: torch.nn.Module, keep: bool = False) -> None:
+    """Put, in place, shared parts into all weights of a (fused) MACE that belong to elements.
+
+    Fresh weights begin as shared parts drawn at random; with `keep` the weights stay as they are
+    and the shared parts begin at zero.
+    """
     rows = element_descriptors(tuple(int(z) for z in model.atomic_numbers))
     for module, name, shape in _element_weights(model, len(rows)):
-        weight = getattr(module, name)
-        parametrize.register_parametrization(
-            module, name, _SharedWeight(weight, shape, rows), unsafe=True
-        )
+        sharing = _SharedWeight(getattr(module, name), shape, rows)
+        parametrize.register_parametrization(module, name, sharing, unsafe=True)
         with torch.no_grad():
-            module.parametrizations[name].original.zero_()
+            (sharing.shared if keep else module.parametrizations[name].original).zero_()
 
 
 def _element_weights(

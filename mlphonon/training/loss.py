@@ -22,11 +22,12 @@ def training_loss(
     hear only the latter.
 
     Energies in eV per atom, forces in eV/A (Euclidean norm per atom), stresses in
-    eV/A^3 (Frobenius norm, times the volume per atom so that it is an energy per atom).
+    eV/A^3 (Frobenius norm, times the volume per atom so that it is an energy per atom). A label
+    that a frame lacks has weight zero.
     """
     counts = batch.ptr[1:] - batch.ptr[:-1]
     frame_weight = batch.weight
-    atom_weight = frame_weight[batch.batch]
+    atom_weight = (frame_weight * batch.forces_weight)[batch.batch]
     energy = (batch.energy - predicted["energy"]).abs() / counts
     force_error = batch.forces - predicted["forces"]
     # Adding a tiny length keeps the gradient of the norm finite where the error vanishes.
@@ -35,7 +36,7 @@ def training_loss(
     stress_error = (batch.stress - predicted["stress"]).view(-1, 9)
     stress = torch.sqrt(stress_error.square().sum(dim=1) + 1e-12) * volume
     return (
-        settings.energy * (frame_weight * energy).mean()
+        settings.energy * (frame_weight * batch.energy_weight * energy).mean()
         + settings.forces * (atom_weight * forces).mean()
-        + settings.stress * (frame_weight * stress).mean()
+        + settings.stress * (frame_weight * batch.stress_weight * stress).mean()
     )

@@ -6,15 +6,10 @@ import hashlib
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from mlphonon.errors import TrainingError
-
-
-class Frozen(BaseModel):
-    """A settings block that cannot be changed and refuses keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from mlphonon.training.optimisation import FREE, Frozen, Optimisation
 
 
 class ShapeSettings(Frozen):
@@ -44,31 +39,15 @@ class LossSettings(Frozen):
     kinds: dict[str, float] = Field(default_factory=dict)
 
 
-class Recipe(Frozen):
-    """A training run. The same recipe and data give the same weights on the same machine.
-
-    Adam (`learning_rate`) moves all weights but the matrices, which Muon moves
-    (`matrix_learning_rate`, see `mlphonon.training.muon`). Both rates rise over
-    `warmup_steps`, stay, and fall linearly to zero over the last `decay_fraction` of
-    `epochs`; so a run that has not begun to fall may be given another `epochs` and resumed.
-    """
+class Recipe(Optimisation):
+    """A training run. The same recipe and data give the same weights on the same machine."""
 
     shape: ShapeSettings = ShapeSettings()
     loss: LossSettings = LossSettings()
     share_elements: bool = True
-    seed: int = 1
     validation_fraction: float = Field(default=0.05, gt=0, lt=0.5)
-    edges_per_batch: int = Field(default=3000, ge=100)
     processes: int = Field(default=2, ge=1)
-    epochs: float = Field(default=20, gt=0)
-    learning_rate: float = 0.01
-    matrix_learning_rate: float = 0.003
-    warmup_steps: int = 200
-    decay_fraction: float = Field(default=0.35, gt=0, le=1)
-    weight_decay: float = 1e-6
-    gradient_clip: float = 10.0
-    ema_decay: float = Field(default=0.999, ge=0, lt=1)
-    checkpoint_minutes: float = 4.0
+    matrix_learning_rate: float = Field(default=0.003, gt=0)
 
     @classmethod
     def read(cls, path: Path) -> Recipe:
@@ -92,5 +71,4 @@ class Recipe(Frozen):
 
     def digest(self) -> str:
         """SHA-256 of all that must stay the same when a run is resumed."""
-        free = {"epochs", "decay_fraction", "checkpoint_minutes"}
-        return hashlib.sha256(self.model_dump_json(exclude=free).encode()).hexdigest()
+        return hashlib.sha256(self.model_dump_json(exclude=FREE).encode()).hexdigest()

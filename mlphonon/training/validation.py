@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.training.dataset import make_batches
+from mlphonon.training.dataset import collate, make_batches
 
 if TYPE_CHECKING:
     import torch
@@ -81,12 +81,10 @@ def measure_errors(
     edges_per_batch: int = 6000,
 ) -> ErrorTable:
     """Evaluate `model` (float32) on labelled graphs, each of a kind, and collect its errors."""
-    from mace.tools.torch_geometric.batch import Batch
-
     edges = np.array([graph.edge_index.shape[1] for graph in graphs])
     rows: list[list[np.ndarray]] = []
     for indices in make_batches(edges, edges_per_batch):
-        batch = Batch.from_data_list([graphs[i] for i in indices])
+        batch = collate([graphs[i] for i in indices])
         out = model(batch.to_dict(), training=False, compute_force=True, compute_stress=True)
         counts = (batch.ptr[1:] - batch.ptr[:-1]).numpy()
         batch_kinds = np.array([kinds[i] for i in indices])

@@ -11,8 +11,11 @@ from safetensors.torch import load_file
 
 from mlphonon import load_potential
 from mlphonon.errors import TrainingError
-from mlphonon.training.loop import Trainer, collate, prepare, rate_share, train
+from mlphonon.training.dataset import collate
+from mlphonon.training.from_scratch import prepare, train
+from mlphonon.training.loop import Trainer
 from mlphonon.training.loss import training_loss
+from mlphonon.training.optimisation import rate_share
 from mlphonon.training.recipe import LossSettings, Recipe
 
 

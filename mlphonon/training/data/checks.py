@@ -18,6 +18,9 @@ TOLERANCE = 3.0
 """By which factor the slope of energies along forces and stresses may differ from one: far from
 rest the identity holds roughly. Wrong units are off by 14 and more, wrong signs by a sign."""
 
+NEAR = (0.15, 0.8)
+"""Strain and displacement (A) between frames that are compared; more means another supercell."""
+
 FEWEST_PAIRS = 4
 """Of frames that differ enough, without which nothing is said of units."""
 
@@ -130,18 +133,22 @@ def _work_of_pairs(frames: Sequence[Frame]) -> Iterator[tuple[float, float, floa
             alike[frame.crystal, order, frame.origin.functional].append(frame)
     for family in alike.values():
         for one, two in pairwise(family):
-            yield _work(one, two)
+            if (work := _work(one, two)) is not None:
+                yield work
 
 
-def _work(one: Frame, two: Frame) -> tuple[float, float, float]:
+def _work(one: Frame, two: Frame) -> tuple[float, float, float] | None:
+    """Return energy difference and work of forces and stresses; None for other supercells."""
     first, last = one.atoms.cell.array, two.atoms.cell.array
     mean = (first + last) / 2
     moved = two.atoms.get_scaled_positions(wrap=False) - one.atoms.get_scaled_positions(wrap=False)
     moved -= np.rint(moved)
+    strain = np.linalg.solve(mean, last - first)
+    if np.abs(strain).max() > NEAR[0] or np.abs(moved @ mean).max() > NEAR[1]:
+        return None
     by_forces = -float(np.sum((one.forces + two.forces) / 2 * (moved @ mean)))
     by_stress = 0.0
     if one.stress is not None and two.stress is not None:
-        strain = np.linalg.solve(mean, last - first)
         pulls = [frame.stress * frame.atoms.get_volume() for frame in (one, two)]
         by_stress = float(np.sum((pulls[0] + pulls[1]) / 2 * (strain + strain.T) / 2))
     return float(two.energy or 0) - float(one.energy or 0), by_forces, by_stress

@@ -58,6 +58,9 @@ class Frame:
         ``"strained"``, ``"modes"``, or another word.
     origin : Origin
         Where the labels come from.
+    directions, responses : ndarray, shape (n_directions, n_atoms, 3)
+        Displacements of all atoms (unit root mean square), and second derivatives of the energy
+        times these, eV/A^2; none of both, mostly.
     """
 
     atoms: Atoms
@@ -67,12 +70,18 @@ class Frame:
     crystal: str
     kind: str
     origin: Origin
+    directions: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 3)))
+    responses: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 3)))
 
     def __post_init__(self) -> None:
         if self.forces.shape != (len(self.atoms), 3):
             raise ValueError(f"forces of shape {self.forces.shape} for {len(self.atoms)} atoms")
-        numbers = [self.forces, self.energy or 0.0, 0.0 if self.stress is None else self.stress]
-        if not all(np.isfinite(each).all() for each in numbers):
+        along, shape = self.directions.shape, self.responses.shape
+        if along != shape or (len(along) != 3 or (along[0] and along[1:] != self.forces.shape)):
+            raise ValueError(f"directions and responses of shapes {along} and {shape}")
+        stress = np.zeros(0) if self.stress is None else self.stress
+        numbers = [self.forces, stress, self.directions, self.responses]
+        if not all(np.isfinite(each).all() for each in (*numbers, np.array(self.energy or 0.0))):
             raise ValueError("a label is not a number")
 
     @property
@@ -148,12 +157,14 @@ class TrainingData:
     @cached_property
     def formulas(self) -> tuple[str, ...]:
         """All reduced formulas, in order."""
-        return tuple(sorted({one.formula for one in (*self.frames, *self.curvatures)}))
+        return tuple(
+            sorted({f.formula for f in self.frames} | {c.formula for c in self.curvatures})
+        )
 
     @property
     def origins(self) -> tuple[Origin, ...]:
         """Where everything comes from."""
-        return tuple(one.origin for one in (*self.frames, *self.curvatures))
+        return tuple(f.origin for f in self.frames) + tuple(c.origin for c in self.curvatures)
 
     def hold_out(self, fraction: float, seed: int) -> TrainingData:
         """Return the same data with a share of its formulas held out.

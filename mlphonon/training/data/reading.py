@@ -126,7 +126,17 @@ def _from_atoms(atoms: Atoms, origin: Origin) -> Frame:
                 str(info.get("functional", origin.functional)),
                 str(info.get("code", origin.code)),
             ),
+            directions=_per_direction(atoms, "REF_directions"),
+            responses=_per_direction(atoms, "REF_responses"),
         )
+
+
+def _per_direction(atoms: Atoms, name: str) -> np.ndarray:
+    """Return columns (n_atoms, 3 n_directions) of a file as (n_directions, n_atoms, 3)."""
+    columns = atoms.arrays.get(name)
+    if columns is None:
+        return np.empty((0, 0, 3))
+    return np.asarray(columns, dtype=float).reshape(len(atoms), -1, 3).transpose(1, 0, 2)
 
 
 def _as_matrix(stress: np.ndarray) -> np.ndarray:

@@ -90,6 +90,9 @@ def _write_frames(group: Any, frames: tuple[Frame, ...]) -> None:
     group["energies"] = np.array(energies, dtype=float)
     stresses = [nothing if frame.stress is None else frame.stress for frame in frames]
     group["stresses"] = _stacked([stress[None] for stress in stresses], (0, 3, 3))
+    group["direction_counts"] = np.array([len(frame.directions) for frame in frames], dtype=int)
+    for name in ("directions", "responses"):
+        group[name] = _stacked([getattr(f, name).reshape(-1, 3) for f in frames], (0, 3))
     for word in WORDS:
         owner = (lambda f: f) if word in ("crystal", "kind") else (lambda f: f.origin)
         _texts(group, word, [getattr(owner(frame), word) for frame in frames])
@@ -102,9 +105,14 @@ def _read_frames(group: Any) -> list[Frame]:
     arrays = {name: group[name][:] for name in ("numbers", "positions", "forces")}
     cells, energies, stresses = (group[name][:] for name in ("cells", "energies", "stresses"))
     words = {word: _words(group[word]) for word in WORDS}
+    many = group["direction_counts"][:]
+    along_ends = np.cumsum(many * group["counts"][:])
+    along = {name: group[name][:] for name in ("directions", "responses")}
     frames = []
     for i, end in enumerate(ends):
         mine = slice(ends[i - 1] if i else 0, end)
+        shape = (many[i], len(arrays["numbers"][mine]) if many[i] else 0, 3)
+        curved = slice(along_ends[i - 1] if i else 0, along_ends[i])
         atoms = Atoms(arrays["numbers"][mine], arrays["positions"][mine], cell=cells[i], pbc=True)
         frames.append(
             Frame(
@@ -115,6 +123,8 @@ def _read_frames(group: Any) -> list[Frame]:
                 crystal=words["crystal"][i],
                 kind=words["kind"][i],
                 origin=Origin(*(words[word][i] for word in ("source", "functional", "code"))),
+                directions=along["directions"][curved].reshape(shape),
+                responses=along["responses"][curved].reshape(shape),
             )
         )
     return frames

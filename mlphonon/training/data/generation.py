@@ -1,0 +1,180 @@
+"""Structures to be labelled: crystals, repeated and distorted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from mlphonon.errors import TrainingError
+from mlphonon.supercell import random_superlattice
+from mlphonon.training.data.waves import Waves
+from mlphonon.training.optimisation import Frozen
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from mlphonon.phonons import Phonons
+
+
+class Distortions(Frozen):
+    """How crystals are distorted.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+        Taken in turn: ``"rattle"`` (every coordinate at random), ``"strain"`` (the cell at random,
+        and rattled), ``"thermal"`` (as at `temperature` by a potential's phonons), ``"modes"``
+        (along one of a potential's modes, imaginary ones first), ``"finite"`` (one atom, as
+        phonopy does).
+    per_crystal : int
+        Structures of each crystal (of kind ``"finite"`` as many as symmetry asks for).
+    amplitude : float
+        Standard deviation of each coordinate's displacement, A.
+    strain : float
+        Largest component of strain.
+    temperature : float
+        K.
+    distance : float
+        Displacement of kind ``"finite"``, A.
+    min_length : float
+        Least height of the supercells of kind ``"finite"``, A.
+    max_atoms : int
+        A crystal is repeated as often as it may, in a superlattice drawn at random.
+    seed : int
+        The same seed gives the same structures.
+    """
+
+    kinds: tuple[str, ...] = ("rattle", "strain")
+    per_crystal: int = Field(default=10, ge=1)
+    amplitude: float = Field(default=0.03, gt=0)
+    strain: float = Field(default=0.03, gt=0, lt=0.3)
+    temperature: float = Field(default=300.0, ge=0)
+    distance: float = Field(default=0.01, gt=0)
+    min_length: float = Field(default=10.0, gt=0)
+    max_atoms: int = Field(default=32, ge=1)
+    seed: int = 1
+
+    @property
+    def needs_phonons(self) -> bool:
+        """Whether a potential's phonons are asked for."""
+        return bool(set(self.kinds) & {"thermal", "modes"})
+
+
+def distort(
+    crystal: Atoms, name: str, distortions: Distortions, phonons: Phonons | None = None
+) -> Iterator[Atoms]:
+    """Yield distorted supercells of one crystal, with ``material_id`` and ``config`` in `info`.
+
+    Parameters
+    ----------
+    crystal : Atoms
+        At rest.
+    name : str
+        What data sets call it.
+    distortions : Distortions
+        What is made of it.
+    phonons : Phonons, optional
+        Of the crystal, for the kinds ``"thermal"`` and ``"modes"``, which start from the relaxed
+        crystal in there.
+    """
+    counts = dict.fromkeys(distortions.kinds, 0)
+    for number in range(distortions.per_crystal):
+        counts[distortions.kinds[number % len(distortions.kinds)]] += 1
+    for kind, count in counts.items():
+        if kind == "finite":
+            yield from (_named(atoms, name, kind) for atoms in _finite(crystal, distortions))
+            continue
+        for number in range(count):
+            rng = np.random.default_rng([distortions.seed, *f"{name} {kind}".encode(), number])
+            if phonons is not None and kind in WAVES:
+                start = _repeated(phonons.atoms, distortions.max_atoms, rng)
+                atoms = WAVES[kind](Waves.of(phonons, start), distortions, rng)
+            else:
+                start = _repeated(crystal, distortions.max_atoms, rng)
+                atoms = KINDS[kind](start, distortions, rng)
+            yield _named(atoms, name, kind)
+
+
+def check_kinds(kinds: tuple[str, ...]) -> None:
+    """Refuse kinds that there are not.
+
+    Raises
+    ------
+    TrainingError
+        With those that there are.
+    """
+    known = [*KINDS, *WAVES, "finite"]
+    for kind in kinds:
+        if kind not in known:
+            raise TrainingError(
+                f"there is no kind of distortion '{kind}'", fix=f"take of {', '.join(known)}"
+            )
+
+
+def _named(atoms: Atoms, name: str, kind: str) -> Atoms:
+    atoms.info = {"material_id": name, "config": kind}
+    return atoms
+
+
+def _repeated(crystal: Atoms, max_atoms: int, rng: np.random.Generator) -> Atoms:
+    from ase.build import make_supercell
+
+    index = max(1, max_atoms // len(crystal))
+    rows = random_superlattice(crystal.cell.array, index, rng)
+    atoms = make_supercell(crystal, rows, wrap=False)
+    atoms.info = {"superlattice": rows}
+    return atoms
+
+
+def _rattle(atoms: Atoms, distortions: Distortions, rng: np.random.Generator) -> Atoms:
+    atoms.positions += distortions.amplitude * rng.normal(size=(len(atoms), 3))
+    return atoms
+
+
+def _strain(atoms: Atoms, distortions: Distortions, rng: np.random.Generator) -> Atoms:
+    components = distortions.strain * rng.uniform(-1, 1, size=(3, 3))
+    strained = atoms.cell.array @ (np.eye(3) + (components + components.T) / 2)
+    atoms.set_cell(strained, scale_atoms=True)
+    return _rattle(atoms, distortions, rng)
+
+
+def _thermal(waves: Waves, distortions: Distortions, rng: np.random.Generator) -> Atoms:
+    return waves.at_temperature(distortions.temperature, int(rng.integers(2**31)))
+
+
+def _along_mode(waves: Waves, distortions: Distortions, rng: np.random.Generator) -> Atoms:
+    return waves.along_mode(3 * distortions.amplitude * rng.uniform(0.3, 1), rng)
+
+
+KINDS: dict[str, Callable[[Atoms, Distortions, np.random.Generator], Atoms]] = {
+    "rattle": _rattle,
+    "strain": _strain,
+}
+WAVES: dict[str, Callable[[Waves, Distortions, np.random.Generator], Atoms]] = {
+    "thermal": _thermal,
+    "modes": _along_mode,
+}
+
+
+def _finite(crystal: Atoms, distortions: Distortions) -> list[Atoms]:
+    """Return the displaced supercells that phonopy asks for."""
+    from phonopy import Phonopy
+
+    from mlphonon.crystal import point_group
+    from mlphonon.force_constants.cells import to_ase, to_phonopy
+    from mlphonon.supercell import smallest_superlattice
+
+    rotations = point_group(crystal, 1e-5)
+    most = max(1, 2000 // len(crystal))
+    rows = smallest_superlattice(crystal.cell.array, rotations, distortions.min_length, most)
+    if rows is None:
+        raise TrainingError(
+            f"no supercell of {crystal.get_chemical_formula()} is {distortions.min_length:g} A high",
+            fix="lower --min-length",
+        )
+    phonopy = Phonopy(to_phonopy(crystal), rows.T, primitive_matrix=np.eye(3), log_level=0)
+    phonopy.generate_displacements(distance=distortions.distance)
+    return [to_ase(cell) for cell in phonopy.supercells_with_displacements]

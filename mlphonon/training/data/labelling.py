@@ -1,0 +1,184 @@
+"""Structures -> what a potential or a DFT code says of them, second derivatives included."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ase.io
+import numpy as np
+
+from mlphonon.calculations.reading import reading
+from mlphonon.errors import TrainingError
+from mlphonon.files import write_whole
+from mlphonon.workflow import Reporter, Silent
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from mlphonon.potentials.potential import Evaluation, Potential, ProgressCallback
+
+STEPS = {"float64": 1e-4}
+"""Displacement of each coordinate (root mean square, A) by which forces are differentiated."""
+FILES_AT_ONCE = 64
+COARSE_STEP = 0.01
+"""For potentials whose forces are rounded."""
+
+
+def label(
+    structures: Sequence[Atoms],
+    teacher: Potential,
+    directions: int = 0,
+    seed: int = 1,
+    progress: ProgressCallback | None = None,
+) -> list[Atoms]:
+    """Return copies with energies, forces, stresses, and second derivatives along directions.
+
+    A direction moves all atoms at random at once; the change of forces along it holds a little of
+    every second derivative. It is taken by differences, which any teacher can do: one-sided where
+    forces have sixteen digits, else central with a longer step.
+
+    Parameters
+    ----------
+    structures : sequence of Atoms
+        With ``material_id`` and ``config`` in `info`.
+    teacher : Potential
+        Is believed.
+    directions : int
+        Second derivatives of each structure.
+    seed : int
+        Of the directions.
+    progress : callable, optional
+        Called with the number of evaluations that were just done.
+
+    Returns
+    -------
+    list of Atoms
+        ``REF_energy`` (eV), ``REF_forces`` (eV/A), ``REF_stress`` (eV/A^3, positive under tension),
+        and ``REF_directions`` and ``REF_responses``, each (n_atoms, 3 n_directions): unit root mean
+        square, and second derivatives times direction, eV/A^2.
+    """
+    info = teacher.info
+    step = STEPS.get(info.dtype, COARSE_STEP)
+    one_sided = info.dtype in STEPS
+    ways = [_directions(atoms, directions, seed) for atoms in structures]
+    trials = []
+    for atoms, chosen in zip(structures, ways, strict=True):
+        trials.append(atoms)
+        for way in chosen:
+            trials += [_moved(atoms, step * way)]
+            trials += [] if one_sided else [_moved(atoms, -step * way)]
+    found = iter(teacher.evaluate(trials, progress))
+    labelled = []
+    for atoms, chosen in zip(structures, ways, strict=True):
+        rest = next(found)
+        responses = []
+        for _ in chosen:
+            ahead = next(found).forces
+            behind = rest.forces if one_sided else next(found).forces
+            responses.append((behind - ahead) / (step if one_sided else 2 * step))
+        labelled.append(_with_labels(atoms, rest, chosen, responses))
+        labelled[-1].info["code"] = info.name
+        if functional := getattr(teacher, "functional", info.functional):
+            labelled[-1].info["functional"] = functional
+    return labelled
+
+
+def _directions(atoms: Atoms, count: int, seed: int) -> list[np.ndarray]:
+    digits = [seed, *np.rint(1e4 * np.abs(atoms.positions)).astype(int).ravel().tolist()[:9]]
+    rng = np.random.default_rng([*digits, len(atoms)])
+    ways = []
+    for _ in range(count):
+        way = rng.normal(size=(len(atoms), 3))
+        way -= way.mean(axis=0)
+        ways.append(way / np.sqrt(np.square(way).mean()))
+    return ways
+
+
+def _moved(atoms: Atoms, by: np.ndarray) -> Atoms:
+    moved = atoms.copy()
+    moved.positions += by
+    return moved
+
+
+def _with_labels(
+    atoms: Atoms, rest: Evaluation, directions: list[np.ndarray], responses: list[np.ndarray]
+) -> Atoms:
+    labelled = atoms.copy()
+    labelled.info |= {"REF_energy": rest.energy, "REF_stress": rest.stress}
+    labelled.arrays["REF_forces"] = rest.forces
+    if directions:
+        labelled.arrays["REF_directions"] = np.concatenate(directions, axis=1)
+        labelled.arrays["REF_responses"] = np.concatenate(responses, axis=1)
+    return labelled
+
+
+def files_to_label(paths: Sequence[Path]) -> list[Path]:
+    """Return files, and the structures of folders.
+
+    Raises
+    ------
+    TrainingError
+        If there is none, or two have one name.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise TrainingError(f"there is no file {path}")
+        files += sorted(path.glob("*.extxyz")) if path.is_dir() else [path]
+    if not files:
+        raise TrainingError(
+            f"{paths[0]} holds no structures", fix="make some with 'mlphonon dataset generate'"
+        )
+    names = [path.stem for path in files]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise TrainingError(
+            f"two files are called {twice}", fix="label them into folders of their own"
+        )
+    return files
+
+
+def label_files(
+    files: Sequence[Path],
+    teacher: Potential,
+    folder: Path,
+    directions: int = 0,
+    seed: int = 1,
+    reporter: Reporter | None = None,
+) -> int:
+    """Label files into `folder`, each under its name; those that are there already are left.
+
+    Returns
+    -------
+    int
+        Number of files that were labelled now.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    left = [path for path in files if not (folder / f"{path.stem}.extxyz").exists()]
+    # A code is slow and may fail: nothing that it has done is lost. A potential is quick in batches.
+    at_once = 1 if teacher.info.backend == "ase" else FILES_AT_ONCE
+    with (reporter or Silent()).step("labelling", len(left)) as advance:
+        for first in range(0, len(left), at_once):
+            part = left[first : first + at_once]
+            read = [_read(path) for path in part]
+            done = iter(
+                label([atoms for file in read for atoms in file], teacher, directions, seed)
+            )
+            for path, file in zip(part, read, strict=True):
+                text = io.StringIO()
+                ase.io.write(text, [next(done) for _ in file], format="extxyz")
+                write_whole(folder / f"{path.stem}.extxyz", text.getvalue())
+            advance(len(part))
+    return len(left)
+
+
+def _read(path: Path) -> list[Atoms]:
+    with reading(path):
+        found = ase.io.read(path, index=":")
+    for atoms in found:
+        atoms.info.setdefault("material_id", path.stem)
+        atoms.info.setdefault("config", "other")
+    return list(found)

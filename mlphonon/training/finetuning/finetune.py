@@ -1,0 +1,135 @@
+"""Fine-tuning from files to a folder: data, settings and a potential -> a better potential."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from mlphonon.errors import TrainingError
+from mlphonon.training.data.frame import Frame, TrainingData
+from mlphonon.training.data.store import digest, read_data
+from mlphonon.training.finetuning.job import FinetuneJob
+from mlphonon.training.finetuning.replay import own_labels
+from mlphonon.training.finetuning.samples import make_samples
+from mlphonon.training.finetuning.settings import FinetuneSettings
+from mlphonon.training.finetuning.start import Start, load_start
+from mlphonon.training.loop import run_job
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a fine-tuning is asked for.
+
+    Attributes
+    ----------
+    data : Path
+        Data set to learn.
+    potential : str
+        To begin with.
+    replay : Path, optional
+        Data set that must not be forgotten; without one the potential's own opinion of simple
+        crystals is.
+    head : str, optional
+        Of a potential with several.
+    trust : bool
+        Load a pickled potential that nothing vouches for.
+    """
+
+    data: Path
+    potential: str = "embedded"
+    replay: Path | None = None
+    head: str | None = None
+    trust: bool = False
+
+
+def prepare(request: Request, settings: FinetuneSettings) -> FinetuneJob:
+    """Read all that a fine-tuning needs.
+
+    Raises
+    ------
+    TrainingError
+        If the data hold elements that the potential does not know, or nothing to learn.
+    """
+    start = load_start(request.potential, request.head, request.trust)
+    data = read_data(request.data)
+    _check_elements(data, start)
+    if settings.align_energies:
+        data = align_energies(data, start)
+    training, held = data.part(held_out=False), data.part(held_out=True)
+    if not (training.frames or training.curvatures):
+        raise TrainingError(f"{request.data} holds nothing to learn from, only what is held out")
+    old = _replayed(request, settings, start, data)
+    kinds = settings.loss.kinds
+    names = [digest(path) for path in (request.data, request.replay) if path is not None]
+    return FinetuneJob(
+        start=start,
+        settings=settings,
+        training=make_samples(training, start, kinds),
+        held_out=make_samples(held, start, {}),
+        replay=make_samples(old, start, {}),
+        curvatures=list(held.curvatures),
+        data_sha256=hashlib.sha256(" ".join(names).encode()).hexdigest(),
+    )
+
+
+def finetune(request: Request, settings: FinetuneSettings, folder: Path) -> None:
+    """Fine-tune; the same call resumes what was stopped. See `FinetuneJob.write` for the result."""
+    run_job(partial(prepare, request, settings), settings.processes, folder)
+
+
+def _check_elements(data: TrainingData, start: Start) -> None:
+    from ase.data import chemical_symbols
+
+    present = {int(z) for frame in data.frames for z in frame.atoms.numbers}
+    present |= {int(z) for one in data.curvatures for z in one.unitcell.numbers}
+    if unknown := sorted(present - (start.info.elements or present)):
+        raise TrainingError(
+            f"potential '{start.info.name}' does not know"
+            f" {', '.join(chemical_symbols[z] for z in unknown)}",
+            "fine-tuning adds no elements",
+            "take another potential, or leave those crystals out",
+        )
+
+
+def align_energies(data: TrainingData, start: Start) -> TrainingData:
+    """Shift energies, element by element, to where the potential has them.
+
+    Only what composition explains is taken away, by least squares over the frames that are learnt
+    from; differences between frames of one composition stay as they are.
+    """
+    known = [frame for frame in data.part(held_out=False).frames if frame.energy is not None]
+    if not known:
+        return data
+    elements = sorted({int(z) for frame in data.frames for z in frame.atoms.numbers})
+    found = [each.energy for each in start.potential().evaluate([f.atoms for f in known])]
+    counts = np.array([_count(frame, elements) for frame in known])
+    off = np.array([frame.energy for frame in known], dtype=float) - np.array(found)
+    shift, *_ = np.linalg.lstsq(counts, off, rcond=None)
+
+    def shifted(frame: Frame) -> Frame:
+        if frame.energy is None:
+            return frame
+        return replace(frame, energy=frame.energy - float(_count(frame, elements) @ shift))
+
+    return replace(data, frames=tuple(shifted(frame) for frame in data.frames))
+
+
+def _count(frame: Frame, elements: list[int]) -> np.ndarray:
+    return np.array([np.sum(frame.atoms.numbers == z) for z in elements], dtype=float)
+
+
+def _replayed(
+    request: Request, settings: FinetuneSettings, start: Start, data: TrainingData
+) -> TrainingData:
+    """Return what is replayed: without formulas that are held out, which would leak."""
+    if settings.replay_steps == 0:
+        return TrainingData()
+    if request.replay is None:
+        return own_labels(start)
+    old = read_data(request.replay)
+    forbidden = data.held_out | old.held_out
+    return replace(old, held_out=forbidden).part(held_out=False)

@@ -1,0 +1,213 @@
+"""A fine-tuning as the training loop sees it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlphonon.files import write_whole
+from mlphonon.potentials.architecture import save_weights
+from mlphonon.potentials.mace import MacePotential
+from mlphonon.training.dataset import collate, make_batches
+from mlphonon.training.finetuning.adapting import adapt, write_out
+from mlphonon.training.finetuning.curvature import frequency_errors, hessian_products
+from mlphonon.training.finetuning.phonon_error import spectrum_distances
+from mlphonon.training.finetuning.samples import Sample, draw_batch, edges_of
+from mlphonon.training.loss import training_loss
+from mlphonon.training.validation import measure_errors
+
+if TYPE_CHECKING:
+    import torch
+
+    from mlphonon.training.data.frame import Curvature
+    from mlphonon.training.finetuning.settings import FinetuneSettings
+    from mlphonon.training.finetuning.start import Start
+
+CURVED_COST = 2.5
+"""What a step on second derivatives costs, in steps on forces with as many edges."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Indices of samples of one part of the data."""
+
+    part: str
+    indices: list[int]
+
+
+@dataclass
+class FinetuneJob:
+    """What is learnt and how it is judged.
+
+    Attributes
+    ----------
+    start : Start
+        The potential to begin with.
+    settings : FinetuneSettings
+        How.
+    training, held_out, replay : list of Sample
+        New data to learn from and to be judged by, and old data that must not be forgotten.
+    curvatures : list of Curvature
+        Held-out crystals with force constants; by their spectra the best weights are chosen.
+    data_sha256 : str
+        Of all data.
+    """
+
+    start: Start
+    settings: FinetuneSettings
+    training: list[Sample]
+    held_out: list[Sample]
+    replay: list[Sample]
+    curvatures: list[Curvature]
+    data_sha256: str
+    _begun: list[torch.Tensor] = field(default_factory=list)
+
+    @property
+    def identity(self) -> list[str]:
+        """Digests of settings, data and the starting potential."""
+        return [self.settings.digest(), self.data_sha256, self.start.info.sha256 or ""]
+
+    @property
+    def patience(self) -> int | None:
+        """Reports without a better score after which training ends."""
+        return self.settings.patience
+
+    @cached_property
+    def parts(self) -> dict[str, list[Sample]]:
+        """Samples by what a step on them costs and teaches."""
+        return {
+            "curved": [sample for sample in self.training if sample.curved],
+            "plain": [sample for sample in self.training if not sample.curved],
+            "replay": self.replay,
+        }
+
+    def build(self) -> torch.nn.Module:
+        """Return the model that is trained."""
+        model = adapt(self.start, self.settings)
+        self._begun = [p.detach().clone() for p in model.parameters() if p.requires_grad]
+        return model
+
+    def batches(self, epoch: int) -> list[Batch]:
+        """Return the batches of an epoch, as many of one part side by side as there are processes.
+
+        An epoch sees all new data once, and after each of its steps `replay_steps` of old data,
+        which goes round at its own pace.
+        """
+        n, rng = self.settings.processes, np.random.default_rng([self.settings.seed, epoch])
+        steps = [group for part in ("curved", "plain") for group in self._grouped(part, n, rng)]
+        steps = [steps[i] for i in rng.permutation(len(steps))]
+        if not (self.replay and self.settings.replay_steps):
+            return [batch for group in steps for batch in group]
+        old: list[list[Batch]] = []
+        while len(old) < len(steps) * self.settings.replay_steps:
+            old += self._grouped("replay", n, rng)
+        every = self.settings.replay_steps
+        mixed = [
+            group
+            for k, step in enumerate(steps)
+            for group in (step, *old[k * every : (k + 1) * every])
+        ]
+        return [batch for group in mixed for batch in group]
+
+    def _grouped(self, part: str, n: int, rng: np.random.Generator) -> list[list[Batch]]:
+        samples = self.parts[part]
+        if not samples:
+            return []
+        cost = CURVED_COST if part == "curved" else 1.0
+        edges = edges_of(samples)
+        found = make_batches(edges, round(self.settings.edges_per_batch / cost), rng)
+        # A few are taken twice, so that every process has one.
+        found += found[: -len(found) % n]
+        batches = [Batch(part, indices) for indices in found]
+        return [batches[i : i + n] for i in range(0, len(batches) - n + 1, n)]
+
+    def loss(self, model: torch.nn.Module, batch: Batch, seed: Sequence[int]) -> torch.Tensor:
+        """Return the errors of a batch, and the pull to where the weights began."""
+        samples = [self.parts[batch.part][i] for i in batch.indices]
+        weights = self.settings.loss
+        if batch.part == "curved":
+            loss = self._curved_loss(model, samples, np.random.default_rng(list(seed)))
+        else:
+            graphs = collate([sample.graph for sample in samples])
+            predicted = model(
+                graphs.to_dict(), training=True, compute_force=True, compute_stress=True
+            )
+            loss = training_loss(weights, graphs, predicted)
+        if self.settings.elastic:
+            loss = loss + self.settings.elastic * self._distance(model)
+        return loss
+
+    def _curved_loss(
+        self, model: torch.nn.Module, samples: list[Sample], rng: np.random.Generator
+    ) -> torch.Tensor:
+        drawn = draw_batch(samples, rng)
+        predicted, products = hessian_products(model, drawn.graphs, drawn.directions)
+        errors = frequency_errors(products, drawn.responses, drawn.masses, drawn.graphs.batch)
+        frame_weight = drawn.graphs.weight[drawn.graphs.batch]
+        curvature = self.settings.loss.curvature * (frame_weight * errors).mean()
+        return curvature + training_loss(self.settings.loss, drawn.graphs, predicted)
+
+    def _distance(self, model: torch.nn.Module) -> torch.Tensor:
+        moved = [p for p in model.parameters() if p.requires_grad]
+        squares = sum(
+            (p - begun).square().sum() for p, begun in zip(moved, self._begun, strict=True)
+        )
+        return squares / sum(p.numel() for p in moved)
+
+    def validate(self, model: torch.nn.Module) -> tuple[dict[str, float], float | None]:
+        """Return errors on held-out crystals; the phonon error decides which weights are kept.
+
+        The distance of spectra where force constants are held out, else the error of frequencies
+        that second derivatives along random directions imply, else that of forces.
+        """
+        errors: dict[str, float] = {}
+        score: float | None = None
+        flat = [sample for sample in self.held_out if float(sample.graph.forces_weight) > 0]
+        if flat:
+            table = measure_errors(model, [s.graph for s in flat], tuple(s.kind for s in flat))
+            errors |= table.summary()
+            score = float(np.abs(table.forces).mean())
+        curved = [sample for sample in self.held_out if sample.curved]
+        if curved:
+            errors["curvature_THz"] = score = self._curvature_error(model, curved)
+        if self.curvatures:
+            potential = MacePotential(
+                write_out(model, self.start, self.settings.lora is not None),
+                name="tuned",
+                dtype="float32",
+                head=self.start.head,
+            )
+            errors["spectrum_THz"] = score = float(
+                spectrum_distances(potential, self.curvatures).mean()
+            )
+        return errors, score
+
+    def _curvature_error(self, model: torch.nn.Module, samples: list[Sample]) -> float:
+        """Mean error of frequencies along directions that are the same every time, THz."""
+        limit = round(self.settings.edges_per_batch / CURVED_COST)
+        total, count = 0.0, 0
+        for indices in make_batches(edges_of(samples), limit):
+            drawn = draw_batch([samples[i] for i in indices], np.random.default_rng(0))
+            _, products = hessian_products(model, drawn.graphs, drawn.directions)
+            errors = frequency_errors(products, drawn.responses, drawn.masses, drawn.graphs.batch)
+            total, count = total + float(errors.detach().sum()), count + len(errors)
+        return total / count
+
+    def write(self, model: torch.nn.Module, folder: Path) -> None:
+        """Write ``potential.model`` for mace's own calculator, and the weights by themselves."""
+        import torch
+
+        whole = write_out(model, self.start, self.settings.lora is not None)
+        part = folder / ".potential.model.part"
+        torch.save(whole, part)
+        part.replace(folder / "potential.model")
+        if self.start.architecture is not None:
+            save_weights(whole, self.start.architecture, folder)
+        settings = self.settings.model_dump(mode="json")
+        write_whole(folder / "settings.json", json.dumps(settings, indent=1) + "\n")

@@ -1,0 +1,72 @@
+"""How wrong a potential's phonons are on crystals whose force constants are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlphonon.force_constants.autodiff import from_second_derivatives
+from mlphonon.force_constants.cells import to_phonopy
+from mlphonon.threads import one_blas_thread
+
+if TYPE_CHECKING:
+    from phonopy import Phonopy
+
+    from mlphonon.potentials.mace import MacePotential
+    from mlphonon.training.data.frame import Curvature
+
+MESH_LENGTH = 30.0
+"""A; frequencies are compared on the mesh that phonopy makes of it."""
+
+
+def spectrum_distances(potential: MacePotential, curvatures: Sequence[Curvature]) -> np.ndarray:
+    """Wasserstein distance of each crystal's spectrum to the known one.
+
+    At the structure at which the force constants are known, so errors of the lattice constants are
+    not in it.
+
+    Parameters
+    ----------
+    potential : MacePotential
+        To be judged.
+    curvatures : sequence of Curvature
+        What is known.
+
+    Returns
+    -------
+    ndarray, shape (n_crystals,)
+        THz.
+    """
+    from scipy.stats import wasserstein_distance
+
+    distances = []
+    for curvature in curvatures:
+        phonopy = _start(curvature)
+        phonopy.force_constants = curvature.force_constants
+        expected, weights = _spectrum(phonopy)
+        phonopy = _start(curvature)
+        phonopy.generate_displacements(is_plusminus=False)
+        from_second_derivatives(phonopy, potential, potential.info.dtype)
+        found, _ = _spectrum(phonopy)
+        distances.append(wasserstein_distance(found, expected, weights, weights))
+    return np.array(distances)
+
+
+def _start(curvature: Curvature) -> Phonopy:
+    from phonopy import Phonopy
+
+    return Phonopy(
+        to_phonopy(curvature.unitcell),
+        curvature.supercell_matrix,
+        primitive_matrix=curvature.primitive_matrix,
+        log_level=0,
+    )
+
+
+def _spectrum(phonopy: Phonopy) -> tuple[np.ndarray, np.ndarray]:
+    """Return all frequencies of a mesh, THz, and their weights."""
+    with one_blas_thread():
+        mesh = phonopy.run_mesh(MESH_LENGTH, is_gamma_center=True)
+    return mesh.frequencies.ravel(), np.repeat(mesh.weights, mesh.frequencies.shape[1])

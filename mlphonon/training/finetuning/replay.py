@@ -1,0 +1,44 @@
+"""What a potential knew before: its own labels, where its training data cannot be had."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlphonon.training.data.frame import Frame, Origin, TrainingData
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from mlphonon.training.finetuning.start import Start
+
+MOST_STRUCTURES = 600
+"""Drawn from the structures that ship: elements and alloys, near to and away from rest."""
+
+
+def sample_structures(elements: frozenset[int], count: int, seed: int = 1) -> list[Atoms]:
+    """Draw structures of known elements from those that the embedded potential was taught with."""
+    import ase.io
+
+    packed = resources.files("mlphonon.potentials") / "embedded" / "simple_lattices.extxyz.gz"
+    text = gzip.decompress(packed.read_bytes()).decode()
+    found = ase.io.read(io.StringIO(text), index=":", format="extxyz")
+    known = [atoms for atoms in found if set(atoms.numbers.tolist()) <= elements]
+    order = np.random.default_rng(seed).permutation(len(known))[:count]
+    return [known[i] for i in sorted(order)]
+
+
+def own_labels(start: Start) -> TrainingData:
+    """Let a potential label simple crystals itself, so that it keeps its opinion of them."""
+    structures = sample_structures(start.info.elements or frozenset(), MOST_STRUCTURES)
+    origin = Origin("simple_lattices", start.info.functional or "unknown", start.info.name)
+    frames = []
+    for atoms, said in zip(structures, start.potential().evaluate(structures), strict=True):
+        bare = type(atoms)(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
+        name = str(atoms.info["material_id"])
+        frames.append(Frame(bare, said.forces, said.energy, said.stress, name, "replay", origin))
+    return TrainingData(tuple(frames))

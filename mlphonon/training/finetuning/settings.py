@@ -1,0 +1,103 @@
+"""What decides how a potential is fine-tuned, in one frozen object."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from mlphonon.errors import TrainingError
+from mlphonon.training.optimisation import FREE, Optimisation
+from mlphonon.training.recipe import LossSettings
+
+
+class FinetuneLoss(LossSettings):
+    """Weights of the mean norms of the errors.
+
+    Second derivatives count as the errors of frequencies they make, THz (see
+    `mlphonon.training.finetuning.curvature`).
+    """
+
+    energy: float = Field(default=20.0, ge=0)
+    forces: float = Field(default=50.0, ge=0)
+    stress: float = Field(default=20.0, ge=0)
+    curvature: float = Field(default=10.0, ge=0)
+
+
+class FinetuneSettings(Optimisation):
+    """How a potential is fine-tuned.
+
+    Attributes
+    ----------
+    loss : FinetuneLoss
+        What counts how much.
+    replay_steps : int
+        Steps on old data for each step on new data.
+    freeze : int, optional
+        Layers, from the first on, that stay as they are, the embedding with them.
+    lora : int, optional
+        Rank of the corrections that are learnt instead of the weights themselves.
+    elastic : float
+        Pull of the weights to where they began: this times the mean square distance is added to
+        the loss.
+    align_energies : bool
+        Shift the new energies, element by element, to where the potential has them: two
+        calculations rarely count energies from the same zero.
+    share_elements : bool
+        Let elements learn from one another (see `mlphonon.training.element_sharing`); for a large
+        change of all weights only.
+    patience : int, optional
+        Epochs without a smaller phonon error on held-out crystals after which training ends.
+    """
+
+    loss: FinetuneLoss = FinetuneLoss()
+    replay_steps: int = Field(default=4, ge=0)
+    freeze: int | None = Field(default=None, ge=0)
+    lora: int | None = Field(default=None, ge=1)
+    elastic: float = Field(default=0.0, ge=0)
+    align_energies: bool = True
+    share_elements: bool = False
+    patience: int | None = Field(default=10, ge=1)
+    epochs: float = Field(default=50, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    warmup_steps: int = Field(default=20, ge=1)
+    decay: Literal["linear", "cosine"] = "cosine"
+    decay_fraction: float = Field(default=1.0, gt=0, le=1)
+    ema_decay: float = Field(default=0.99, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> FinetuneSettings:
+        if self.lora is not None and (self.freeze is not None or self.share_elements):
+            raise ValueError("lora leaves all weights as they are; take freeze, or share_elements")
+        return self
+
+    @classmethod
+    def read(cls, path: Path | None, **changes: object) -> FinetuneSettings:
+        """Read settings from a YAML file (none: the defaults), and change some.
+
+        Raises
+        ------
+        TrainingError
+            If the file cannot be read or holds an unknown or wrong setting.
+        """
+        try:
+            found = {} if path is None else yaml.safe_load(path.read_text()) or {}
+            return cls.model_validate(found | changes)
+        except (OSError, yaml.YAMLError, TypeError) as error:
+            raise TrainingError(f"cannot read the settings {path}", str(error)) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise TrainingError(
+                f"the settings of the fine-tuning are wrong{f' at {where!r}' if where else ''}",
+                first["msg"].removeprefix("Value error, "),
+                f"correct that{'' if path is None else f' in {path}'}",
+            ) from error
+
+    def digest(self) -> str:
+        """SHA-256 of all that must stay the same when a run is resumed."""
+        free = {*FREE, "patience"}
+        return hashlib.sha256(self.model_dump_json(exclude=free).encode()).hexdigest()

@@ -1,0 +1,115 @@
+"""The potential that a fine-tuning begins with."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlphonon.errors import TrainingError
+from mlphonon.potentials.architecture import MaceArchitecture
+from mlphonon.potentials.loading import load_potential
+from mlphonon.potentials.mace import MacePotential
+
+if TYPE_CHECKING:
+    import torch
+    from ase import Atoms
+    from mace.data import AtomicData
+
+    from mlphonon.potentials.potential import PotentialInfo
+
+
+@dataclass(frozen=True)
+class Start:
+    """A MACE that is to be fine-tuned.
+
+    Attributes
+    ----------
+    model : torch.nn.Module
+        In float64, plain arithmetic; not changed.
+    info : PotentialInfo
+        What is known of it.
+    head : str
+        The head that learns.
+    architecture : MaceArchitecture, optional
+        Where the potential is stored as weights and architecture.
+    """
+
+    model: torch.nn.Module
+    info: PotentialInfo
+    head: str
+    architecture: MaceArchitecture | None
+
+    def trainable(self) -> torch.nn.Module:
+        """Return a copy in float32 whose weights may move."""
+        import torch
+
+        model = copy.deepcopy(self.model).to(torch.float32).train()
+        for parameter in model.parameters():
+            parameter.requires_grad_(True)
+        return model
+
+    def potential(self) -> MacePotential:
+        """Return it as a potential in float32, for labels and comparisons."""
+        return MacePotential(
+            copy.deepcopy(self.model), name=self.info.name, dtype="float32", head=self.head
+        )
+
+    def graph(self, atoms: Atoms, labels: dict[str, Any], weight: float = 1.0) -> AtomicData:
+        """Return a float32 graph with labels (``energy``, ``forces``, ``stress``)."""
+        import torch
+        from mace.data import AtomicData, Configuration
+        from mace.tools import AtomicNumberTable
+
+        zeros = {"energy": 0.0, "forces": np.zeros((len(atoms), 3)), "stress": np.zeros((3, 3))}
+        configuration = Configuration(
+            atomic_numbers=atoms.numbers,
+            positions=atoms.positions,
+            properties=zeros | labels,
+            property_weights={name: float(name in labels) for name in zeros},
+            cell=atoms.cell.array,
+            pbc=(True, True, True),
+            weight=weight,
+            head=self.head,
+        )
+        table = AtomicNumberTable([int(z) for z in self.model.atomic_numbers])
+        heads = list(getattr(self.model, "heads", None) or [self.head])
+        previous = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
+        try:
+            return AtomicData.from_config(
+                configuration, z_table=table, cutoff=float(self.model.r_max), heads=heads
+            )
+        finally:
+            torch.set_default_dtype(previous)
+
+
+def load_start(potential: str, head: str | None = None, trust: bool = False) -> Start:
+    """Load the potential that a fine-tuning begins with.
+
+    Raises
+    ------
+    TrainingError
+        If it is no MACE.
+    """
+    options: dict[str, Any] = {"device": "cpu", "dtype": "float64", "kernels": "plain"}
+    loaded = load_potential(potential, head=head, trust=trust, **options)
+    if not isinstance(loaded, MacePotential):
+        raise TrainingError(
+            f"potential '{potential}' cannot be fine-tuned here",
+            f"it is of backend '{loaded.info.backend}', and only MACE is trained",
+            "take a MACE (see 'mlphonon potentials list'), or label with it and teach a MACE",
+        )
+    return Start(loaded.model, loaded.info, loaded.head, _architecture(potential))
+
+
+def _architecture(potential: str) -> MaceArchitecture | None:
+    import mlphonon.potentials
+
+    inside = Path(mlphonon.potentials.__path__[0]) / "embedded"
+    folder = inside if potential == "embedded" else Path(potential)
+    path = folder / "architecture.json"
+    return MaceArchitecture.model_validate_json(path.read_text()) if path.is_file() else None

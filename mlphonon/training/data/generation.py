@@ -172,8 +172,9 @@ def _finite(crystal: Atoms, distortions: Distortions) -> list[Atoms]:
     rows = smallest_superlattice(crystal.cell.array, rotations, distortions.min_length, most)
     if rows is None:
         raise TrainingError(
-            f"no supercell of {crystal.get_chemical_formula()} is {distortions.min_length:g} A high",
-            fix="lower --min-length",
+            f"no supercell of {crystal.get_chemical_formula()} is high enough",
+            f"{distortions.min_length:g} A is asked for",
+            "lower --min-length",
         )
     phonopy = Phonopy(to_phonopy(crystal), rows.T, primitive_matrix=np.eye(3), log_level=0)
     phonopy.generate_displacements(distance=distortions.distance)

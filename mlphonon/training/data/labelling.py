@@ -13,6 +13,8 @@ import numpy as np
 from mlphonon.calculations.reading import reading
 from mlphonon.errors import TrainingError
 from mlphonon.files import write_whole
+from mlphonon.potentials.loading import load_potential
+from mlphonon.training.data.dft import PREFIX, load_code
 from mlphonon.workflow import Reporter, Silent
 
 if TYPE_CHECKING:
@@ -115,6 +117,13 @@ def _with_labels(
     return labelled
 
 
+def load_teacher(name: str, folder: Path, device: str = "auto", trust: bool = False) -> Potential:
+    """Return the potential, or the DFT code (``ase:NAME:SETTINGS.yaml``, run in `folder`)."""
+    if name.startswith(PREFIX):
+        return load_code(name, folder)
+    return load_potential(name, device=device, trust=trust)
+
+
 def files_to_label(paths: Sequence[Path]) -> list[Path]:
     """Return files, and the structures of folders.
 
@@ -158,15 +167,14 @@ def label_files(
     """
     folder.mkdir(parents=True, exist_ok=True)
     left = [path for path in files if not (folder / f"{path.stem}.extxyz").exists()]
-    # A code is slow and may fail: nothing that it has done is lost. A potential is quick in batches.
+    # A code is slow and may fail: what it has done is kept. A potential is quick in batches.
     at_once = 1 if teacher.info.backend == "ase" else FILES_AT_ONCE
     with (reporter or Silent()).step("labelling", len(left)) as advance:
         for first in range(0, len(left), at_once):
             part = left[first : first + at_once]
             read = [_read(path) for path in part]
-            done = iter(
-                label([atoms for file in read for atoms in file], teacher, directions, seed)
-            )
+            every = [atoms for file in read for atoms in file]
+            done = iter(label(every, teacher, directions, seed))
             for path, file in zip(part, read, strict=True):
                 text = io.StringIO()
                 ase.io.write(text, [next(done) for _ in file], format="extxyz")

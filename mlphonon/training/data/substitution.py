@@ -49,7 +49,7 @@ def substitute(
     for _ in range(50 * count):
         if count == 0:
             return
-        atoms = _exchanged(crystals[rng.integers(len(crystals))], relatives, rng)
+        atoms = _exchanged(crystals[int(rng.integers(len(crystals)))], relatives, rng)
         key = (reduced_formula(atoms), len(atoms))
         _, parts = np.unique(atoms.numbers, return_counts=True)
         if key in known or (len(parts) == 2 and parts[0] == parts[1]):

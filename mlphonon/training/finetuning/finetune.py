@@ -19,6 +19,9 @@ from mlphonon.training.finetuning.settings import FinetuneSettings
 from mlphonon.training.finetuning.start import Start, load_start
 from mlphonon.training.loop import run_job
 
+MEMORY_SHARE = 0.1
+"""Of the old data's formulas; never rehearsed."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -62,7 +65,7 @@ def prepare(request: Request, settings: FinetuneSettings) -> FinetuneJob:
     training, held = data.part(held_out=False), data.part(held_out=True)
     if not (training.frames or training.curvatures):
         raise TrainingError(f"{request.data} holds nothing to learn from, only what is held out")
-    old = _replayed(request, settings, start, data)
+    rehearsed, asked = _old_data(request, settings, start, data)
     kinds = settings.loss.kinds
     names = [digest(path) for path in (request.data, request.replay) if path is not None]
     return FinetuneJob(
@@ -70,7 +73,8 @@ def prepare(request: Request, settings: FinetuneSettings) -> FinetuneJob:
         settings=settings,
         training=make_samples(training, start, kinds),
         held_out=make_samples(held, start, {}),
-        replay=make_samples(old, start, {}),
+        replay=make_samples(rehearsed, start, {}),
+        memory=make_samples(asked, start, {}),
         curvatures=list(held.curvatures),
         data_sha256=hashlib.sha256(" ".join(names).encode()).hexdigest(),
     )
@@ -122,14 +126,19 @@ def _count(frame: Frame, elements: list[int]) -> np.ndarray:
     return np.array([np.sum(frame.atoms.numbers == z) for z in elements], dtype=float)
 
 
-def _replayed(
+def _old_data(
     request: Request, settings: FinetuneSettings, start: Start, data: TrainingData
-) -> TrainingData:
-    """Return what is replayed: without formulas that are held out, which would leak."""
-    if settings.replay_steps == 0:
-        return TrainingData()
-    if request.replay is None:
-        return own_labels(start)
-    old = read_data(request.replay)
-    forbidden = data.held_out | old.held_out
-    return replace(old, held_out=forbidden).part(held_out=False)
+) -> tuple[TrainingData, TrainingData]:
+    """Return what is rehearsed, and what shows whether the rest is forgotten.
+
+    Formulas that the new data hold out are in neither: they would leak.
+    """
+    old = own_labels(start) if request.replay is None else read_data(request.replay)
+    old = replace(old, held_out=data.held_out).part(held_out=False)
+    if len(old.formulas) < 2:
+        raise TrainingError(
+            "there is too little to rehearse", fix="give a larger --replay of other formulas"
+        )
+    old = old.hold_out(MEMORY_SHARE, settings.seed)
+    rehearsed = old.part(held_out=False) if settings.replay_steps else TrainingData()
+    return rehearsed, old.part(held_out=True)

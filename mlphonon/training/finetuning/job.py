@@ -20,7 +20,7 @@ from mlphonon.training.finetuning.curvature import frequency_errors, hessian_pro
 from mlphonon.training.finetuning.phonon_error import spectrum_distances
 from mlphonon.training.finetuning.samples import Sample, draw_batch, edges_of
 from mlphonon.training.loss import training_loss
-from mlphonon.training.validation import measure_errors
+from mlphonon.training.validation import ErrorTable, measure_errors
 
 if TYPE_CHECKING:
     import torch
@@ -51,8 +51,10 @@ class FinetuneJob:
         The potential to begin with.
     settings : FinetuneSettings
         How.
-    training, held_out, replay : list of Sample
-        New data to learn from and to be judged by, and old data that must not be forgotten.
+    training, held_out : list of Sample
+        New data to learn from and to be judged by.
+    replay, memory : list of Sample
+        Old data that is rehearsed, and that it is asked for, to see whether it is forgotten.
     curvatures : list of Curvature
         Held-out crystals with force constants; by their spectra the best weights are chosen.
     data_sha256 : str
@@ -64,6 +66,7 @@ class FinetuneJob:
     training: list[Sample]
     held_out: list[Sample]
     replay: list[Sample]
+    memory: list[Sample]
     curvatures: list[Curvature]
     data_sha256: str
     _begun: list[torch.Tensor] = field(default_factory=list)
@@ -168,11 +171,12 @@ class FinetuneJob:
         """
         errors: dict[str, float] = {}
         score: float | None = None
-        flat = [sample for sample in self.held_out if float(sample.graph.forces_weight) > 0]
-        if flat:
-            table = measure_errors(model, [s.graph for s in flat], tuple(s.kind for s in flat))
+        if flat := [sample for sample in self.held_out if float(sample.graph.forces_weight) > 0]:
+            table = _errors(model, flat)
             errors |= table.summary()
             score = float(np.abs(table.forces).mean())
+        if self.memory:
+            errors["force_memory"] = 1e3 * float(np.abs(_errors(model, self.memory).forces).mean())
         curved = [sample for sample in self.held_out if sample.curved]
         if curved:
             errors["curvature_THz"] = score = self._curvature_error(model, curved)
@@ -211,3 +215,7 @@ class FinetuneJob:
             save_weights(whole, self.start.architecture, folder)
         settings = self.settings.model_dump(mode="json")
         write_whole(folder / "settings.json", json.dumps(settings, indent=1) + "\n")
+
+
+def _errors(model: torch.nn.Module, samples: list[Sample]) -> ErrorTable:
+    return measure_errors(model, [s.graph for s in samples], tuple(s.kind for s in samples))

@@ -6,21 +6,20 @@ import hashlib
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mlphonon.errors import TrainingError
 from mlphonon.training.data.frame import Frame, TrainingData
 from mlphonon.training.data.store import digest, read_data
+from mlphonon.training.finetuning.card import write_card
 from mlphonon.training.finetuning.job import FinetuneJob
 from mlphonon.training.finetuning.replay import own_labels
 from mlphonon.training.finetuning.samples import make_samples
 from mlphonon.training.finetuning.settings import FinetuneSettings
 from mlphonon.training.finetuning.start import Start, load_start
 from mlphonon.training.loop import run_job
-
-MEMORY_SHARE = 0.1
-"""Of the old data's formulas; never rehearsed."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +79,27 @@ def prepare(request: Request, settings: FinetuneSettings) -> FinetuneJob:
     )
 
 
-def finetune(request: Request, settings: FinetuneSettings, folder: Path) -> None:
-    """Fine-tune; the same call resumes what was stopped. See `FinetuneJob.write` for the result."""
+def finetune(request: Request, settings: FinetuneSettings, folder: Path) -> dict[str, Any]:
+    """Fine-tune a potential; the same call resumes what was stopped.
+
+    Parameters
+    ----------
+    request : Request
+        Data, and the potential to begin with.
+    settings : FinetuneSettings
+        How.
+    folder : Path
+        Receives ``potential.model``, ``card.json``, ``CARD.md``, ``settings.json``, ``log.csv``
+        and ``checkpoint.pt``.
+
+    Returns
+    -------
+    dict
+        The card: errors before and after, data, settings, digests.
+    """
+    job = prepare(request, settings)
     run_job(partial(prepare, request, settings), settings.processes, folder)
+    return write_card(job, request, folder)
 
 
 def _check_elements(data: TrainingData, start: Start) -> None:
@@ -139,6 +156,6 @@ def _old_data(
         raise TrainingError(
             "there is too little to rehearse", fix="give a larger --replay of other formulas"
         )
-    old = old.hold_out(MEMORY_SHARE, settings.seed)
+    old = old.hold_out(settings.memory_fraction, settings.seed)
     rehearsed = old.part(held_out=False) if settings.replay_steps else TrainingData()
     return rehearsed, old.part(held_out=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -164,10 +165,19 @@ class FinetuneJob:
         return squares / sum(p.numel() for p in moved)
 
     def validate(self, model: torch.nn.Module) -> tuple[dict[str, float], float | None]:
+        """Return errors of the model that is trained; see `judge`."""
+        return self.judge(write_out(model, self.start, self.settings.lora is not None).float())
+
+    def judge(self, model: torch.nn.Module) -> tuple[dict[str, float], float | None]:
         """Return errors on held-out crystals; the phonon error decides which weights are kept.
 
         The distance of spectra where force constants are held out, else the error of frequencies
         that second derivatives along random directions imply, else that of forces.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            A MACE in float32.
         """
         errors: dict[str, float] = {}
         score: float | None = None
@@ -182,10 +192,7 @@ class FinetuneJob:
             errors["curvature_THz"] = score = self._curvature_error(model, curved)
         if self.curvatures:
             potential = MacePotential(
-                write_out(model, self.start, self.settings.lora is not None),
-                name="tuned",
-                dtype="float32",
-                head=self.start.head,
+                copy.deepcopy(model), name="tuned", dtype="float32", head=self.start.head
             )
             errors["spectrum_THz"] = score = float(
                 spectrum_distances(potential, self.curvatures).mean()

@@ -36,6 +36,8 @@ class FinetuneSettings(Optimisation):
         What counts how much.
     replay_steps : int
         Steps on old data for each step on new data.
+    memory_fraction : float
+        Share of the old data's formulas that is not rehearsed, and shows what is forgotten.
     freeze : int, optional
         Layers, from the first on, that stay as they are, the embedding with them.
     lora : int, optional
@@ -55,6 +57,7 @@ class FinetuneSettings(Optimisation):
 
     loss: FinetuneLoss = FinetuneLoss()
     replay_steps: int = Field(default=4, ge=0)
+    memory_fraction: float = Field(default=0.1, gt=0, lt=0.9)
     freeze: int | None = Field(default=None, ge=0)
     lora: int | None = Field(default=None, ge=1)
     elastic: float = Field(default=0.0, ge=0)

@@ -1,0 +1,50 @@
+"""``mlphonon finetune``: a data set and a potential -> a better potential."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def finetune_command(
+    data: Annotated[Path, typer.Argument(help="Data set of 'mlphonon dataset build'.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder for potential, card, log, checkpoint.")
+    ],
+    potential: Annotated[str, typer.Option(help="To begin with: a name, file or folder.")] = (
+        "embedded"
+    ),
+    replay: Annotated[
+        Path | None,
+        typer.Option(help="Data set to rehearse; else what the potential says of simple crystals."),
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file of settings.")] = None,
+    freeze: Annotated[
+        int | None, typer.Option(min=1, help="Hold the embedding and so many layers.")
+    ] = None,
+    lora: Annotated[
+        int | None, typer.Option(min=1, help="Learn corrections of this rank instead of weights.")
+    ] = None,
+    epochs: Annotated[float | None, typer.Option(help="Times that all data are seen.")] = None,
+    head: Annotated[str | None, typer.Option(help="Of a potential with several.")] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Load a pickled potential that nothing vouches for.")
+    ] = False,
+) -> None:
+    """Teach a potential what a data set knows; the same command resumes a run that was stopped."""
+    from mlphonon.training.finetuning.settings import FinetuneSettings
+
+    given = {"freeze": freeze, "lora": lora, "epochs": epochs}
+    changes = {name: value for name, value in given.items() if value is not None}
+    settings = FinetuneSettings.read(config, **changes)
+
+    from mlphonon.training.finetuning.card import compare
+    from mlphonon.training.finetuning.finetune import Request, finetune
+
+    request = Request(data, potential, replay, head, trust)
+    card = finetune(request, settings, output)
+    for what, before, after in compare(card["before"], card["after"]):
+        typer.echo(f"{what}: {before:.4g} -> {after:.4g}")
+    typer.echo(f"-> {output / 'potential.model'} (SHA-256 {card['sha256']})")

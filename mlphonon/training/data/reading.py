@@ -79,7 +79,7 @@ def _read(path: Path, folder: Path | None, origin: Origin) -> TrainingData:
         return _from_calculation(load_calculation(folder), folder.resolve().name, origin)
     if path.suffix in (".h5", ".hdf5"):
         return read_data(path)
-    frames = tuple(_from_atoms(atoms, origin) for atoms in _structures(path))
+    frames = tuple(read_frame(atoms, origin) for atoms in _structures(path))
     if not frames:
         raise TrainingError(f"{path} holds no structure")
     return TrainingData(frames)
@@ -99,8 +99,14 @@ def _structures(path: Path) -> Iterator[Atoms]:
         yield from ase.io.iread(path, index=":")
 
 
-def _from_atoms(atoms: Atoms, origin: Origin) -> Frame:
-    """Take the labels ``REF_*``, or what a calculator left."""
+def read_frame(atoms: Atoms, origin: Origin) -> Frame:
+    """Take the labels ``REF_*`` of a structure, or what a calculator left.
+
+    Raises
+    ------
+    TrainingError
+        If there are no forces, or a label is not a number.
+    """
     info, results = atoms.info, {} if atoms.calc is None else atoms.calc.results
     forces = atoms.arrays.get("REF_forces", results.get("forces"))
     if forces is None:

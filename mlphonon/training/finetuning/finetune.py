@@ -98,7 +98,8 @@ def finetune(request: Request, settings: FinetuneSettings, folder: Path) -> dict
         The card: errors before and after, data, settings, digests.
     """
     job = prepare(request, settings)
-    run_job(partial(prepare, request, settings), settings.processes, folder)
+    make = (lambda: job) if settings.processes == 1 else partial(prepare, request, settings)
+    run_job(make, settings.processes, folder)
     return write_card(job, request, folder)
 
 
@@ -119,10 +120,11 @@ def _check_elements(data: TrainingData, start: Start) -> None:
 def align_energies(data: TrainingData, start: Start) -> TrainingData:
     """Shift energies, element by element, to where the potential has them.
 
-    Only what composition explains is taken away, by least squares over the frames that are learnt
-    from; differences between frames of one composition stay as they are.
+    Only what composition explains is taken away, by least squares over all frames, those held out
+    too: nothing is known of the zero of an element that occurs only there. Differences between
+    frames of one composition stay as they are.
     """
-    known = [frame for frame in data.part(held_out=False).frames if frame.energy is not None]
+    known = [frame for frame in data.frames if frame.energy is not None]
     if not known:
         return data
     elements = sorted({int(z) for frame in data.frames for z in frame.atoms.numbers})

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mlphonon.training.finetuning.start import Start
 
-MOST_STRUCTURES = 600
+MOST_STRUCTURES = 300
 """Drawn from the structures that ship: elements and alloys, near to and away from rest."""
 
 

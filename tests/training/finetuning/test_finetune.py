@@ -1,0 +1,187 @@
+"""A fine-tuning from files to a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ase.build import bulk
+
+from mlphonon import load_potential
+from mlphonon.errors import TrainingError
+from mlphonon.training.data.frame import TrainingData, join
+from mlphonon.training.data.store import read_data, write_data
+from mlphonon.training.finetuning.adapting import adapt, write_out
+from mlphonon.training.finetuning.finetune import Request, align_energies, finetune, prepare
+from mlphonon.training.finetuning.settings import FinetuneLoss, FinetuneSettings
+from mlphonon.training.finetuning.start import load_start
+from mlphonon.training.loop import Trainer
+from tests.training.finetuning.conftest import taught
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    model = torch.load(folder / "potential.model", weights_only=False)
+    return dict(model.named_parameters())
+
+
+def test_phonons_of_a_metal_that_was_not_shown_become_better(metals: Path, tmp_path: Path) -> None:
+    settings = FinetuneSettings(epochs=8, replay_steps=1, warmup_steps=5, edges_per_batch=1500)
+    card = finetune(Request(metals), settings, tmp_path)
+    assert card["after"]["curvature_THz"] < 0.75 * card["before"]["curvature_THz"]
+    assert card["samples"]["curved"] == 8
+    file = tmp_path / "potential.model"
+    assert card["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert json.loads((tmp_path / "card.json").read_text())["after"] == card["after"]
+    assert card["sha256"] in (tmp_path / "CARD.md").read_text()
+    # The same forces in mace's own calculator, by the pickle and by the safe files.
+    from mace.calculators import MACECalculator
+
+    atoms = bulk("Cu", cubic=True)
+    atoms.rattle(0.05, seed=1)
+    own = load_potential(tmp_path).evaluate([atoms])[0].forces
+    atoms.calc = MACECalculator(model_paths=str(file), device="cpu", default_dtype="float64")
+    assert np.abs(atoms.get_forces() - own).max() < 1e-6
+
+
+def test_a_run_that_was_stopped_ends_with_the_same_weights(
+    metals: Path, quick: FinetuneSettings, tmp_path: Path
+) -> None:
+    request = Request(metals)
+    finetune(request, quick, tmp_path / "whole")
+    (tmp_path / "parts").mkdir()
+    first = Trainer(prepare(request, quick), tmp_path / "parts")
+    for batches in first.epoch_batches(0)[:3]:
+        first.train_step(batches[0])
+    first.save(1.0)
+    finetune(request, quick, tmp_path / "parts")
+    for name, weight in weights(tmp_path / "whole").items():
+        assert torch.equal(weight, weights(tmp_path / "parts")[name]), name
+
+
+def test_what_is_frozen_does_not_move(
+    metals: Path, quick: FinetuneSettings, tmp_path: Path
+) -> None:
+    start = dict(load_start("embedded").model.named_parameters())
+    settings = quick.model_copy(update={"freeze": 1, "epochs": 1})
+    finetune(Request(metals), settings, tmp_path)
+    for name, weight in weights(tmp_path).items():
+        held = name.startswith("node_embedding") or ".0." in name.replace("contractions.0", "")
+        moved = not torch.allclose(weight, start[name].to(weight), atol=1e-6)
+        if held:
+            assert not moved, name
+    assert any(
+        not torch.allclose(w, start[n].to(w), atol=1e-6) for n, w in weights(tmp_path).items()
+    )
+
+
+def test_corrections_of_low_rank_begin_at_nothing_and_are_merged() -> None:
+    start = load_start("embedded")
+    settings = FinetuneSettings(lora=2)
+    model = adapt(start, settings)
+    learns = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert 0 < learns < 0.1 * sum(p.numel() for p in start.model.parameters())
+    before = dict(start.model.named_parameters())
+    for name, weight in write_out(model, start, lora=True).named_parameters():
+        assert torch.allclose(weight, before[name].to(weight), atol=1e-6), name
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    after = dict(write_out(model, start, lora=True).named_parameters())
+    changed = {n for n, w in after.items() if not torch.allclose(w, before[n].to(w), atol=1e-4)}
+    assert "interactions.1.linear_up.weight" in changed
+    assert not any(
+        "embedding" in name and "radial" not in name
+        for name in changed - {"node_embedding.linear.weight"}
+    )
+
+
+def test_pulled_back_weights_stay_nearer(
+    metals: Path, quick: FinetuneSettings, tmp_path: Path
+) -> None:
+    begun = dict(load_start("embedded").model.named_parameters())
+
+    def distance(elastic: float) -> float:
+        folder = tmp_path / str(elastic)
+        finetune(Request(metals), quick.model_copy(update={"elastic": elastic}), folder)
+        return sum(float((w - begun[n].to(w)).square().sum()) for n, w in weights(folder).items())
+
+    assert distance(1e8) < 0.5 * distance(0.0)
+
+
+def test_an_epoch_sees_all_new_data_and_four_times_as_many_old_steps(metals: Path) -> None:
+    job = prepare(Request(metals), FinetuneSettings())
+    batches = job.batches(0)
+    new = [batch for batch in batches if batch.part == "curved"]
+    assert sorted(i for batch in new for i in batch.indices) == list(range(8))
+    assert sum(batch.part == "replay" for batch in batches) == 4 * len(new)
+    assert job.batches(0) == batches
+    assert job.batches(1) != batches
+    assert job.memory and job.replay
+    assert prepare(Request(metals), FinetuneSettings(replay_steps=0)).replay == []
+
+
+def test_energies_are_shifted_by_element_and_by_nothing_else() -> None:
+    start = load_start("embedded")
+    data = join([taught("Cu"), taught("Al")])
+    shifts = {29: 7.0, 13: -2.0}
+    off = tuple(
+        replace(frame, energy=frame.energy + sum(shifts[int(z)] for z in frame.atoms.numbers))
+        for frame in data.frames
+    )
+    one, other = align_energies(data, start), align_energies(TrainingData(off), start)
+    for first, second in zip(one.frames, other.frames, strict=True):
+        assert first.energy == pytest.approx(second.energy, abs=1e-4)
+    gaps = [one.frames[0].energy - one.frames[1].energy, data.frames[0].energy]
+    assert gaps[0] == pytest.approx(gaps[1] - data.frames[1].energy, abs=1e-9)
+
+
+def test_elements_that_the_potential_does_not_know_are_refused(
+    metals: Path, tmp_path: Path
+) -> None:
+    data = read_data(metals)
+    frame = data.frames[0]
+    atoms = frame.atoms.copy()
+    atoms.numbers[:] = 2
+    write_data(TrainingData((*data.frames, replace(frame, atoms=atoms))), tmp_path / "he.h5")
+    with pytest.raises(TrainingError, match="does not know He"):
+        prepare(Request(tmp_path / "he.h5"), FinetuneSettings())
+
+
+def test_a_checkpoint_of_other_data_is_refused(
+    metals: Path, quick: FinetuneSettings, tmp_path: Path
+) -> None:
+    Trainer(prepare(Request(metals), quick), tmp_path).save(0.0)
+    other = quick.model_copy(update={"loss": FinetuneLoss(curvature=1.0)})
+    with pytest.raises(TrainingError, match="another recipe or data set"):
+        Trainer(prepare(Request(metals), other), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("epochs: -1", "epochs"),
+        ("lora: 2\nfreeze: 1", "lora leaves all weights"),
+        ("curvature: 3", "curvature"),
+        ("- 1", "cannot read|wrong"),
+        (": :", "cannot read"),
+    ],
+)
+def test_wrong_settings_are_one_clear_line(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "ft.yaml"
+    path.write_text(text)
+    with pytest.raises(TrainingError, match=said) as caught:
+        FinetuneSettings.read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_only_a_mace_is_trained(tmp_path: Path) -> None:
+    factory = tmp_path / "made.py"
+    factory.write_text("from ase.calculators.emt import EMT as make\n")
+    with pytest.raises(TrainingError, match="only MACE is trained"):
+        load_start(f"python:{__import__('sys').executable}:{factory}:make")

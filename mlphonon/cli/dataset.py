@@ -192,6 +192,7 @@ def describe(data: TrainingData) -> list[str]:
     n_atoms = sum(len(frame.atoms) for frame in data.frames)
     with_energy = sum(frame.energy is not None for frame in data.frames)
     with_stress = sum(frame.stress is not None for frame in data.frames)
+    curved = [frame for frame in data.frames if len(frame.directions)]
     held = data.part(held_out=True)
     elements = {z for frame in data.frames for z in frame.atoms.numbers.tolist()}
     elements |= {z for one in data.curvatures for z in one.unitcell.numbers.tolist()}
@@ -199,7 +200,8 @@ def describe(data: TrainingData) -> list[str]:
     return [
         f"  {len(data.frames)} frames of {n_atoms} atoms ({listed}), {with_energy} with energy,"
         f" {with_stress} with stress",
-        f"  {len(data.curvatures)} crystals with force constants",
+        f"  {len(data.curvatures)} crystals with force constants; {len(curved)} frames with second"
+        f" derivatives along {sum(len(frame.directions) for frame in curved)} directions",
         f"  {len(data.formulas)} formulas of {len(elements)} elements; held out:"
         f" {', '.join(sorted(held.formulas)[:8]) or 'none'}"
         f"{' ...' if len(held.formulas) > 8 else ''}"

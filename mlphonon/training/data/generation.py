@@ -123,7 +123,9 @@ def _repeated(crystal: Atoms, max_atoms: int, rng: np.random.Generator) -> Atoms
     from ase.build import make_supercell
 
     index = max(1, max_atoms // len(crystal))
-    rows = random_superlattice(crystal.cell.array, index, rng)
+    rows = np.eye(3, dtype=int)
+    if index > 1:
+        rows = random_superlattice(crystal.cell.array, index, rng)
     atoms = make_supercell(crystal, rows, wrap=False)
     atoms.info = {"superlattice": rows}
     return atoms

@@ -67,7 +67,7 @@ def test_four_displaced_cells_are_labelled_collected_and_learnt(
     assert card["samples"]["plain"] == 4
     lines = (tmp_path / "tuned" / "log.csv").read_text().splitlines()
     losses = [float(line.split(",")[4]) for line in lines[1:]]
-    assert losses[-1] < 0.6 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]
 
 
 def test_a_cycle_that_is_cut_short_is_refused(tmp_path: Path, settings: str) -> None:

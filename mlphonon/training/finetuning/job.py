@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlphonon.errors import TrainingError
 from mlphonon.files import write_whole
 from mlphonon.potentials.architecture import save_weights
 from mlphonon.potentials.mace import MacePotential
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from mlphonon.training.data.frame import Curvature
     from mlphonon.training.finetuning.settings import FinetuneSettings
     from mlphonon.training.finetuning.start import Start
+
+LEAST_STEPS = 20
+"""On new data in an epoch, so that judging does not take longer than learning."""
 
 CURVED_COST = 2.5
 """What a step on second derivatives costs, in steps on forces with as many edges."""
@@ -100,12 +104,13 @@ class FinetuneJob:
     def batches(self, epoch: int) -> list[Batch]:
         """Return the batches of an epoch, as many of one part side by side as there are processes.
 
-        An epoch sees all new data once, and after each of its steps `replay_steps` of old data,
-        which goes round at its own pace.
+        An epoch sees all new data once (more often if they are few), and after each of its steps
+        `replay_steps` of old data, which goes round at its own pace.
         """
         n, rng = self.settings.processes, np.random.default_rng([self.settings.seed, epoch])
-        steps = [group for part in ("curved", "plain") for group in self._grouped(part, n, rng)]
-        steps = [steps[i] for i in rng.permutation(len(steps))]
+        steps: list[list[Batch]] = []
+        while len(steps) < LEAST_STEPS:
+            steps += self._new_steps(n, rng)
         if not (self.replay and self.settings.replay_steps):
             return [batch for group in steps for batch in group]
         old: list[list[Batch]] = []
@@ -118,6 +123,16 @@ class FinetuneJob:
             for group in (step, *old[k * every : (k + 1) * every])
         ]
         return [batch for group in mixed for batch in group]
+
+    def _new_steps(self, n: int, rng: np.random.Generator) -> list[list[Batch]]:
+        """Return one pass through the new data."""
+        parts = [self._grouped(part, n, rng) for part in ("curved", "plain")]
+        steps = parts[0] + parts[1]
+        if not steps:
+            raise TrainingError(
+                f"the data do not make a batch for each of {n} processes", fix="take fewer"
+            )
+        return [steps[i] for i in rng.permutation(len(steps))]
 
     def _grouped(self, part: str, n: int, rng: np.random.Generator) -> list[list[Batch]]:
         samples = self.parts[part]

@@ -64,7 +64,7 @@ class FinetuneSettings(Optimisation):
     align_energies: bool = True
     share_elements: bool = False
     patience: int | None = Field(default=10, ge=1)
-    epochs: float = Field(default=50, gt=0)
+    epochs: float = Field(default=20, gt=0)
     learning_rate: float = Field(default=1e-3, gt=0)
     warmup_steps: int = Field(default=20, ge=1)
     decay: Literal["linear", "cosine"] = "cosine"

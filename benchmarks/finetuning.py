@@ -46,7 +46,7 @@ from mlphonon.potentials.potential import Potential
 from mlphonon.supercell import smallest_superlattice
 from mlphonon.training.data.frame import Curvature, Frame, Origin, TrainingData
 from mlphonon.training.data.generation import Distortions, distort
-from mlphonon.training.data.labelling import label
+from mlphonon.training.data.labelling import labelled_data
 from mlphonon.training.data.reading import read_frame
 from mlphonon.training.data.store import read_data, write_data
 from mlphonon.training.finetuning.finetune import Request, prepare
@@ -156,10 +156,7 @@ def teach(crystals: dict[str, Atoms], teacher: Potential, n_structures: int) -> 
     structures = [s for name, atoms in crystals.items() for s in distort(atoms, name, wanted)]
     # Of both kinds from the first on, so that the first few of each crystal are a fair choice.
     structures.sort(key=lambda atoms: atoms.info["material_id"])
-    origin = Origin("benchmarks/finetuning.py", "teacher", teacher.info.name)
-    return TrainingData(
-        tuple(read_frame(atoms, origin) for atoms in label(structures, teacher, directions=1))
-    )
+    return labelled_data(structures, teacher, directions=1)
 
 
 def known_phonons(crystals: dict[str, Atoms], teacher: Potential) -> TrainingData:

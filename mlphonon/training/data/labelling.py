@@ -15,6 +15,8 @@ from mlphonon.errors import TrainingError
 from mlphonon.files import write_whole
 from mlphonon.potentials.loading import load_potential
 from mlphonon.training.data.dft import PREFIX, load_code
+from mlphonon.training.data.frame import UNKNOWN, Origin, TrainingData
+from mlphonon.training.data.reading import read_frame
 from mlphonon.workflow import Reporter, Silent
 
 if TYPE_CHECKING:
@@ -86,6 +88,15 @@ def label(
         if functional := getattr(teacher, "functional", info.functional):
             labelled[-1].info["functional"] = functional
     return labelled
+
+
+def labelled_data(
+    structures: Sequence[Atoms], teacher: Potential, directions: int = 0, seed: int = 1
+) -> TrainingData:
+    """Return training data of what a teacher says of structures; see `label`."""
+    origin = Origin("labelled in memory", UNKNOWN, teacher.info.name)
+    labelled = label(structures, teacher, directions, seed)
+    return TrainingData(tuple(read_frame(atoms, origin) for atoms in labelled))
 
 
 def _directions(atoms: Atoms, count: int, seed: int) -> list[np.ndarray]:

@@ -15,6 +15,7 @@ import numpy as np
 from mlphonon.errors import TrainingError
 
 if TYPE_CHECKING:
+    import torch
     from ase import Atoms
     from mace.data import AtomicData
 
@@ -150,8 +151,13 @@ def make_batches(
     return batches
 
 
-def collate(graphs: list[AtomicData]) -> Any:
-    """Join graphs into one MACE batch."""
+def collate(graphs: list[AtomicData], device: torch.device | str = "cpu") -> Any:
+    """Join graphs into one MACE batch on a device."""
     from mace.tools.torch_geometric.batch import Batch
 
-    return Batch.from_data_list(graphs)
+    return Batch.from_data_list(graphs).to(device)
+
+
+def device_of(model: torch.nn.Module) -> torch.device:
+    """Return the device that a model's weights are on."""
+    return next(model.parameters()).device

@@ -18,6 +18,7 @@ from mlphonon.potentials.fused import fuse_convolutions
 from mlphonon.training.dataset import (
     build_graphs,
     collate,
+    device_of,
     fit_atomic_energies,
     force_rms,
     make_batches,
@@ -83,7 +84,7 @@ class Workspace:
 
     def loss(self, model: torch.nn.Module, batch: list[int], seed: Sequence[int]) -> torch.Tensor:
         """Return the errors of some frames."""
-        graphs = collate([self.training[i] for i in batch])
+        graphs = collate([self.training[i] for i in batch], device_of(model))
         predicted = model(graphs.to_dict(), training=True, compute_force=True, compute_stress=True)
         return training_loss(self.recipe.loss, graphs, predicted)
 
@@ -133,4 +134,4 @@ def prepare(recipe: Recipe, data: Sequence[Path]) -> Workspace:
 
 def train(recipe: Recipe, data: Sequence[Path], folder: Path) -> None:
     """Train by `recipe` on the frames in the files `data`; what comes of it goes to `folder`."""
-    run_job(partial(prepare, recipe, tuple(data)), recipe.processes, folder)
+    run_job(partial(prepare, recipe, tuple(data)), recipe, folder)

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from mlphonon.errors import TrainingError
+from mlphonon.errors import MlphononError, TrainingError
+from mlphonon.potentials.loading import resolve_device
 from mlphonon.training.optimisation import Optimisation, make_optimizers, rate_share
 
 
@@ -61,11 +62,11 @@ class Job(Protocol):
 class Trainer:
     """One process's share of a run; `processes` of them average their gradients each step."""
 
-    def __init__(self, job: Job, folder: Path, rank: int = 0) -> None:
-        self.job, self.folder, self.rank = job, folder, rank
+    def __init__(self, job: Job, folder: Path, rank: int = 0, device: str = "cpu") -> None:
+        self.job, self.folder, self.rank, self.device = job, folder, rank, device
         self.settings = job.settings
         torch.manual_seed(self.settings.seed)
-        self.model = job.build()
+        self.model = job.build().to(device)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizers = make_optimizers(self.model, self.settings)
         self.average = [p.detach().clone() for p in self.parameters]
@@ -96,7 +97,7 @@ class Trainer:
     def resume(self) -> None:
         """Take up the state of the last checkpoint, refusing one of another recipe or data set."""
         # A checkpoint holds tensors and numbers only, so it is read without unpickling code.
-        state = torch.load(self.checkpoint, weights_only=True)
+        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
         if state["identity"] != self.job.identity:
             raise TrainingError(
                 f"{self.checkpoint} belongs to another recipe or data set",
@@ -207,7 +208,7 @@ class Trainer:
         enough = self.job.patience is not None and self.reports_since >= self.job.patience
         if self.settings.processes == 1:
             return enough
-        said = torch.tensor([float(enough)])
+        said = torch.tensor([float(enough)], device=self.device)
         dist.broadcast(said, 0)
         return bool(said.item())
 
@@ -247,42 +248,71 @@ def write_log(path: Path, row: dict[str, Any]) -> None:
     print("  ".join(f"{key}={value}" for key, value in row.items()), flush=True)
 
 
-def run_job(make_job: Callable[[], Job], processes: int, folder: Path) -> None:
-    """Train in `processes` processes, each with a job of its own; all of it goes to `folder`.
+def run_job(make_job: Callable[[], Job], settings: Optimisation, folder: Path) -> None:
+    """Train in as many processes as the settings say, each with a job of its own.
 
     Parameters
     ----------
     make_job : callable
         Can be pickled; called in every process.
-    processes : int
-        As in the job's settings.
+    settings : Optimisation
+        The job's.
     folder : Path
-        Made if it is not there; a run that was stopped there is resumed.
+        Receives everything; made if it is not there. A run that was stopped there is resumed.
+
+    Raises
+    ------
+    TrainingError
+        If a process cannot begin, or is killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if processes == 1:
-        _process(0, make_job, 1, folder, 0)
+    device = resolve_device(settings.device)
+    if settings.processes == 1:
+        Trainer(make_job(), folder, device=device).run()
         return
+    words = folder / ".last_words"
+    words.unlink(missing_ok=True)
     port = 29000 + os.getpid() % 2000
-    torch.multiprocessing.spawn(
-        _process, args=(make_job, processes, folder, port), nprocs=processes
-    )
+    try:
+        torch.multiprocessing.spawn(
+            _process,
+            args=(make_job, settings.processes, folder, port, device),
+            nprocs=settings.processes,
+        )
+    except torch.multiprocessing.ProcessExitedException as error:
+        if words.exists():
+            raise TrainingError(words.read_text()) from error
+        raise TrainingError(
+            "a training process was killed",
+            str(error),
+            "give it more memory or smaller batches (edges_per_batch); the same command resumes",
+        ) from error
+    finally:
+        words.unlink(missing_ok=True)
 
 
 def _process(
-    rank: int, make_job: Callable[[], Job], processes: int, folder: Path, port: int
+    rank: int, make_job: Callable[[], Job], processes: int, folder: Path, port: int, device: str
 ) -> None:
-    """Body of one training process."""
-    if processes > 1:
+    """Body of one of several training processes."""
+    on_gpu = torch.device(device).type == "cuda"
+    if on_gpu:
+        device = f"cuda:{rank % torch.cuda.device_count()}"
+        torch.cuda.set_device(device)
+    else:
         # One thread each: two one-thread processes do 1.36 times the work of one with two threads.
         torch.set_num_threads(1)
-        dist.init_process_group(
-            "gloo",
-            init_method=f"tcp://127.0.0.1:{port}",
-            rank=rank,
-            world_size=processes,
-            timeout=datetime.timedelta(hours=2),
-        )
-    Trainer(make_job(), folder, rank).run()
-    if processes > 1:
-        dist.destroy_process_group()
+    dist.init_process_group(
+        "nccl" if on_gpu else "gloo",
+        init_method=f"tcp://127.0.0.1:{port}",
+        rank=rank,
+        world_size=processes,
+        timeout=datetime.timedelta(hours=2),
+    )
+    try:
+        Trainer(make_job(), folder, rank, device).run()
+    except MlphononError as error:
+        # What a user can mend is told in one line by the process that the user started.
+        (folder / ".last_words").write_text(str(error))
+        os._exit(2)
+    dist.destroy_process_group()

@@ -23,10 +23,12 @@ class Optimisation(Frozen):
     Adam (`learning_rate`) moves all weights; or all but the matrices, if these have a
     `matrix_learning_rate`: then Muon moves them (see `mlphonon.training.muon`). Rates rise over
     `warmup_steps`, stay, and fall to zero over the last `decay_fraction` of `epochs`; so a run
-    that has not begun to fall may be given another `epochs` and resumed.
+    that has not begun to fall may be given another `epochs` and resumed. Several `processes` share
+    the work of each step, each on a GPU of its own where there are GPUs.
     """
 
     seed: int = 1
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     processes: int = Field(default=1, ge=1)
     edges_per_batch: int = Field(default=3000, ge=100)
     epochs: float = Field(default=20, gt=0)
@@ -41,7 +43,7 @@ class Optimisation(Frozen):
     checkpoint_minutes: float = Field(default=4.0, ge=0)
 
 
-FREE = {"epochs", "decay", "decay_fraction", "checkpoint_minutes"}
+FREE = {"device", "epochs", "decay", "decay_fraction", "checkpoint_minutes"}
 """Settings that may differ when a run is resumed."""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.training.dataset import collate, make_batches
+from mlphonon.training.dataset import collate, device_of, make_batches
 
 if TYPE_CHECKING:
     import torch
@@ -84,20 +84,22 @@ def measure_errors(
     edges = np.array([graph.edge_index.shape[1] for graph in graphs])
     rows: list[list[np.ndarray]] = []
     for indices in make_batches(edges, edges_per_batch):
-        batch = collate([graphs[i] for i in indices])
+        batch = collate([graphs[i] for i in indices], device_of(model))
         out = model(batch.to_dict(), training=False, compute_force=True, compute_stress=True)
+        found = {name: out[name].detach().cpu() for name in ("energy", "forces", "stress")}
+        numbers = model.atomic_numbers[batch.node_attrs.argmax(dim=1)].cpu()
+        batch = batch.to("cpu")
         counts = (batch.ptr[1:] - batch.ptr[:-1]).numpy()
         batch_kinds = np.array([kinds[i] for i in indices])
-        numbers = model.atomic_numbers[batch.node_attrs.argmax(dim=1)]
         rows.append(
             [
-                (out["forces"].detach() - batch.forces).numpy(),
+                (found["forces"] - batch.forces).numpy(),
                 batch.forces.numpy(),
                 numbers.numpy(),
                 np.repeat(batch_kinds, counts),
                 batch_kinds,
-                (out["energy"].detach() - batch.energy).numpy() / counts,
-                (out["stress"].detach() - batch.stress).numpy(),
+                (found["energy"] - batch.energy).numpy() / counts,
+                (found["stress"] - batch.stress).numpy(),
             ]
         )
     return ErrorTable(*(np.concatenate(column) for column in zip(*rows, strict=True)))

@@ -50,6 +50,7 @@ def check_data(data: TrainingData, mixed: bool = False) -> list[str]:
     if data.frames:
         _check_net_forces(data.frames)
         _check_slopes(data.frames)
+        _check_curvatures(data.frames)
         notes += _note_duplicates(data.frames)
         notes += _note_outliers(data.frames)
     return notes
@@ -122,6 +123,23 @@ def _check_slopes(frames: Sequence[Frame]) -> None:
                 + (" (stress is positive under tension, in eV/A^3)" if name == "stresses" else ""),
                 "put them right, or leave the file out",
             )
+
+
+def _check_curvatures(frames: Sequence[Frame]) -> None:
+    """Refuse second derivatives of the wrong sign: crystals resist most displacements."""
+    along = np.array(
+        [
+            float((way * response).sum())
+            for frame in frames
+            for way, response in zip(frame.directions, frame.responses, strict=True)
+        ]
+    )
+    if along.size and (along < 0).mean() > 0.5:
+        raise TrainingError(
+            f"second derivatives are negative along {np.sum(along < 0)} of {along.size} directions",
+            "crystals would fall apart; they are the change of the energy's slope, not of forces",
+            "turn their sign",
+        )
 
 
 def _work_of_pairs(frames: Sequence[Frame]) -> Iterator[tuple[float, float, float]]:

@@ -99,7 +99,7 @@ def finetune(request: Request, settings: FinetuneSettings, folder: Path) -> dict
     """
     job = prepare(request, settings)
     make = (lambda: job) if settings.processes == 1 else partial(prepare, request, settings)
-    run_job(make, settings.processes, folder)
+    run_job(make, settings, folder)
     return write_card(job, request, folder)
 
 

@@ -16,7 +16,7 @@ from mlphonon.errors import TrainingError
 from mlphonon.files import write_whole
 from mlphonon.potentials.architecture import save_weights
 from mlphonon.potentials.mace import MacePotential
-from mlphonon.training.dataset import collate, make_batches
+from mlphonon.training.dataset import collate, device_of, make_batches
 from mlphonon.training.finetuning.adapting import adapt, write_out
 from mlphonon.training.finetuning.curvature import frequency_errors, hessian_products
 from mlphonon.training.finetuning.phonon_error import spectrum_distances
@@ -153,7 +153,7 @@ class FinetuneJob:
         if batch.part == "curved":
             loss = self._curved_loss(model, samples, np.random.default_rng(list(seed)))
         else:
-            graphs = collate([sample.graph for sample in samples])
+            graphs = collate([sample.graph for sample in samples], device_of(model))
             predicted = model(
                 graphs.to_dict(), training=True, compute_force=True, compute_stress=True
             )
@@ -165,7 +165,7 @@ class FinetuneJob:
     def _curved_loss(
         self, model: torch.nn.Module, samples: list[Sample], rng: np.random.Generator
     ) -> torch.Tensor:
-        drawn = draw_batch(samples, rng)
+        drawn = draw_batch(samples, rng, device_of(model))
         predicted, products = hessian_products(model, drawn.graphs, drawn.directions)
         errors = frequency_errors(products, drawn.responses, drawn.masses, drawn.graphs.batch)
         frame_weight = drawn.graphs.weight[drawn.graphs.batch]
@@ -175,13 +175,15 @@ class FinetuneJob:
     def _distance(self, model: torch.nn.Module) -> torch.Tensor:
         moved = [p for p in model.parameters() if p.requires_grad]
         squares = sum(
-            (p - begun).square().sum() for p, begun in zip(moved, self._begun, strict=True)
+            (p - begun.to(p.device)).square().sum()
+            for p, begun in zip(moved, self._begun, strict=True)
         )
         return squares / sum(p.numel() for p in moved)
 
     def validate(self, model: torch.nn.Module) -> tuple[dict[str, float], float | None]:
         """Return errors of the model that is trained; see `judge`."""
-        return self.judge(write_out(model, self.start, self.settings.lora is not None).float())
+        plain = write_out(model, self.start, self.settings.lora is not None)
+        return self.judge(plain.float().to(device_of(model)))
 
     def judge(self, model: torch.nn.Module) -> tuple[dict[str, float], float | None]:
         """Return errors on held-out crystals; the phonon error decides which weights are kept.
@@ -207,7 +209,11 @@ class FinetuneJob:
             errors["curvature_THz"] = score = self._curvature_error(model, curved)
         if self.curvatures:
             potential = MacePotential(
-                copy.deepcopy(model), name="tuned", dtype="float32", head=self.start.head
+                copy.deepcopy(model),
+                name="tuned",
+                device=str(device_of(model)),
+                dtype="float32",
+                head=self.start.head,
             )
             errors["spectrum_THz"] = score = float(
                 spectrum_distances(potential, self.curvatures).mean()
@@ -219,7 +225,8 @@ class FinetuneJob:
         limit = round(self.settings.edges_per_batch / CURVED_COST)
         total, count = 0.0, 0
         for indices in make_batches(edges_of(samples), limit):
-            drawn = draw_batch([samples[i] for i in indices], np.random.default_rng(0))
+            chosen = [samples[i] for i in indices]
+            drawn = draw_batch(chosen, np.random.default_rng(0), device_of(model))
             _, products = hessian_products(model, drawn.graphs, drawn.directions)
             errors = frequency_errors(products, drawn.responses, drawn.masses, drawn.graphs.batch)
             total, count = total + float(errors.detach().sum()), count + len(errors)

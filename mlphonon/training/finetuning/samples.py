@@ -134,14 +134,16 @@ class Drawn:
     responses: torch.Tensor
 
 
-def draw_batch(samples: Sequence[Sample], rng: np.random.Generator) -> Drawn:
+def draw_batch(
+    samples: Sequence[Sample], rng: np.random.Generator, device: torch.device | str = "cpu"
+) -> Drawn:
     """Join samples whose second derivatives are known, each with a direction."""
     drawn = [sample.draw(rng) for sample in samples]
     return Drawn(
-        collate([sample.graph for sample in samples]),
-        torch.cat([sample.masses for sample in samples]),
-        torch.cat([way for way, _ in drawn]),
-        torch.cat([response for _, response in drawn]),
+        collate([sample.graph for sample in samples], device),
+        torch.cat([sample.masses for sample in samples]).to(device),
+        torch.cat([way for way, _ in drawn]).to(device),
+        torch.cat([response for _, response in drawn]).to(device),
     )
 
 

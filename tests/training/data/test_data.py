@@ -112,6 +112,15 @@ def test_what_is_stored_comes_back(
     assert len(joined.frames) == len(whole.frames)
 
 
+def test_second_derivatives_of_the_wrong_sign_are_refused(data: TrainingData) -> None:
+    way = np.random.default_rng(1).normal(size=(1, 4, 3))
+    curved = [replace(f, directions=way, responses=5.0 * way) for f in data.frames]
+    check_data(TrainingData(tuple(curved)), mixed=True)
+    wrong = [replace(f, directions=way, responses=-5.0 * way) for f in data.frames]
+    with pytest.raises(TrainingError, match="negative along 20 of 20 directions"):
+        check_data(TrainingData(tuple(wrong)))
+
+
 def test_a_damaged_or_missing_file_is_said(data: TrainingData, tmp_path: Path) -> None:
     path = tmp_path / "data.h5"
     write_data(data, path)

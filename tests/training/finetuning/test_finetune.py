@@ -153,13 +153,22 @@ def test_elements_that_the_potential_does_not_know_are_refused(
         prepare(Request(tmp_path / "he.h5"), FinetuneSettings())
 
 
-def test_a_checkpoint_of_other_data_is_refused(
-    metals: Path, quick: FinetuneSettings, tmp_path: Path
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_checkpoint_of_other_settings_is_refused(
+    processes: int, metals: Path, quick: FinetuneSettings, tmp_path: Path
 ) -> None:
     Trainer(prepare(Request(metals), quick), tmp_path).save(0.0)
-    other = quick.model_copy(update={"loss": FinetuneLoss(curvature=1.0)})
-    with pytest.raises(TrainingError, match="another recipe or data set"):
-        Trainer(prepare(Request(metals), other), tmp_path)
+    changes = {"loss": FinetuneLoss(curvature=1.0), "processes": processes}
+    with pytest.raises(TrainingError, match="another recipe or data set") as caught:
+        finetune(Request(metals), quick.model_copy(update=changes), tmp_path)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob(".last*"))
+
+
+@pytest.mark.slow
+def test_two_processes_learn_as_well(metals: Path, quick: FinetuneSettings, tmp_path: Path) -> None:
+    card = finetune(Request(metals), quick.model_copy(update={"processes": 2}), tmp_path)
+    assert card["after"]["curvature_THz"] < card["before"]["curvature_THz"]
 
 
 @pytest.mark.parametrize(

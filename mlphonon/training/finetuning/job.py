@@ -174,10 +174,8 @@ class FinetuneJob:
 
     def _distance(self, model: torch.nn.Module) -> torch.Tensor:
         moved = [p for p in model.parameters() if p.requires_grad]
-        squares = sum(
-            (p - begun.to(p.device)).square().sum()
-            for p, begun in zip(moved, self._begun, strict=True)
-        )
+        pairs = zip(moved, self._begun, strict=True)
+        squares = sum((p - begun.to(p.device)).square().sum() for p, begun in pairs)
         return squares / sum(p.numel() for p in moved)
 
     def validate(self, model: torch.nn.Module) -> tuple[dict[str, float], float | None]:

@@ -53,7 +53,7 @@ def metals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def quick() -> FinetuneSettings:
-    return FinetuneSettings(epochs=3, replay_steps=1, warmup_steps=2, edges_per_batch=1500)
+    return FinetuneSettings(epochs=0.5, replay_steps=1, warmup_steps=2, edges_per_batch=1500)
 
 
 @pytest.fixture(scope="session")

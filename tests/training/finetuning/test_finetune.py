@@ -18,6 +18,7 @@ from mlphonon.training.data.frame import TrainingData, join
 from mlphonon.training.data.store import read_data, write_data
 from mlphonon.training.finetuning.adapting import adapt, write_out
 from mlphonon.training.finetuning.finetune import Request, align_energies, finetune, prepare
+from mlphonon.training.finetuning.job import LEAST_STEPS
 from mlphonon.training.finetuning.settings import FinetuneLoss, FinetuneSettings
 from mlphonon.training.finetuning.start import load_start
 from mlphonon.training.loop import Trainer
@@ -30,7 +31,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_phonons_of_a_metal_that_was_not_shown_become_better(metals: Path, tmp_path: Path) -> None:
-    settings = FinetuneSettings(epochs=8, replay_steps=1, warmup_steps=5, edges_per_batch=1500)
+    settings = FinetuneSettings(epochs=3, replay_steps=1, warmup_steps=5, edges_per_batch=1500)
     card = finetune(Request(metals), settings, tmp_path)
     assert card["after"]["curvature_THz"] < 0.75 * card["before"]["curvature_THz"]
     assert card["samples"]["curved"] == 8
@@ -67,7 +68,7 @@ def test_what_is_frozen_does_not_move(
     metals: Path, quick: FinetuneSettings, tmp_path: Path
 ) -> None:
     start = dict(load_start("embedded").model.named_parameters())
-    settings = quick.model_copy(update={"freeze": 1, "epochs": 1})
+    settings = quick.model_copy(update={"freeze": 1})
     finetune(Request(metals), settings, tmp_path)
     for name, weight in weights(tmp_path).items():
         held = name.startswith("node_embedding") or ".0." in name.replace("contractions.0", "")
@@ -118,7 +119,10 @@ def test_an_epoch_sees_all_new_data_and_four_times_as_many_old_steps(metals: Pat
     job = prepare(Request(metals), FinetuneSettings())
     batches = job.batches(0)
     new = [batch for batch in batches if batch.part == "curved"]
-    assert sorted(i for batch in new for i in batch.indices) == list(range(8))
+    seen = [i for batch in new for i in batch.indices]
+    # Eight are few, so they are seen several times, all as often.
+    assert {seen.count(i) for i in range(8)} == {len(seen) // 8}
+    assert len(new) >= LEAST_STEPS
     assert sum(batch.part == "replay" for batch in batches) == 4 * len(new)
     assert job.batches(0) == batches
     assert job.batches(1) != batches

@@ -6,15 +6,10 @@ import math
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mlphonon.training.muon import Muon, matrix_blocks
-
-
-class Frozen(BaseModel):
-    """A settings block that cannot be changed and refuses keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from mlphonon.training.settings_file import Frozen
 
 
 class Optimisation(Frozen):

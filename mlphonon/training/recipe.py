@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from mlphonon.errors import TrainingError
-from mlphonon.training.optimisation import FREE, Frozen, Optimisation
+from mlphonon.training.optimisation import FREE, Optimisation
+from mlphonon.training.settings_file import Frozen
 
 
 class ShapeSettings(Frozen):
@@ -48,26 +46,6 @@ class Recipe(Optimisation):
     validation_fraction: float = Field(default=0.05, gt=0, lt=0.5)
     processes: int = Field(default=2, ge=1)
     matrix_learning_rate: float = Field(default=0.003, gt=0)
-
-    @classmethod
-    def read(cls, path: Path) -> Recipe:
-        """Read a recipe from a YAML file.
-
-        Raises
-        ------
-        TrainingError
-            If the file cannot be read or holds an unknown or wrong setting.
-        """
-        try:
-            return cls.model_validate(yaml.safe_load(path.read_text()) or {})
-        except (OSError, yaml.YAMLError) as error:
-            raise TrainingError(f"cannot read the recipe {path}", str(error)) from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise TrainingError(
-                f"the recipe {path} is wrong at '{where}'", first["msg"], "correct that line"
-            ) from error
 
     def digest(self) -> str:
         """SHA-256 of all that must stay the same when a run is resumed."""

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from mlphonon.errors import TrainingError
 from mlphonon.potentials.calculator import AsePotential
+from mlphonon.training.settings_file import Frozen
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -37,7 +37,7 @@ LARGEST_OUTPUT = 50_000_000
 """Bytes; longer files hold densities, not messages."""
 
 
-class DftSettings(BaseModel):
+class DftSettings(Frozen):
     """Settings of a DFT code.
 
     Attributes
@@ -52,7 +52,6 @@ class DftSettings(BaseModel):
         What ASE's calculator takes.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     functional: str
     command: str | None = None
     profile: dict[str, Any] = Field(default_factory=dict)
@@ -135,17 +134,7 @@ def load_code(spec: str, folder: Path) -> DftCode:
             f"'{spec}' is not understood", fix="write ase:NAME:FILE, as ase:espresso:settings.yaml"
         )
     code, path = parts[0], Path(parts[1]).expanduser()
-    try:
-        settings = DftSettings.model_validate(yaml.safe_load(path.read_text()) or {})
-    except (OSError, yaml.YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        raise TrainingError(f"cannot read the settings {path}", reason) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise TrainingError(
-            f"the settings {path} are wrong at '{where}'", first["msg"], "correct that line"
-        ) from error
+    settings = DftSettings.read(path)
     if settings.command is not None:
         _check_program(settings.command, path)
     return DftCode(code, settings, folder)

@@ -11,7 +11,7 @@ from pydantic import Field
 from mlphonon.errors import TrainingError
 from mlphonon.supercell import random_superlattice
 from mlphonon.training.data.waves import Waves
-from mlphonon.training.optimisation import Frozen
+from mlphonon.training.settings_file import Frozen
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from mlphonon.errors import TrainingError
 from mlphonon.training.optimisation import FREE, Optimisation
 from mlphonon.training.recipe import LossSettings
 
@@ -76,29 +73,6 @@ class FinetuneSettings(Optimisation):
         if self.lora is not None and (self.freeze is not None or self.share_elements):
             raise ValueError("lora leaves all weights as they are; take freeze, or share_elements")
         return self
-
-    @classmethod
-    def read(cls, path: Path | None, **changes: object) -> FinetuneSettings:
-        """Read settings from a YAML file (none: the defaults), and change some.
-
-        Raises
-        ------
-        TrainingError
-            If the file cannot be read or holds an unknown or wrong setting.
-        """
-        try:
-            found = {} if path is None else yaml.safe_load(path.read_text()) or {}
-            return cls.model_validate(found | changes)
-        except (OSError, yaml.YAMLError, TypeError) as error:
-            raise TrainingError(f"cannot read the settings {path}", str(error)) from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise TrainingError(
-                f"the settings of the fine-tuning are wrong{f' at {where!r}' if where else ''}",
-                first["msg"].removeprefix("Value error, "),
-                f"correct that{'' if path is None else f' in {path}'}",
-            ) from error
 
     def digest(self) -> str:
         """SHA-256 of all that must stay the same when a run is resumed."""

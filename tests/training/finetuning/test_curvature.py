@@ -10,11 +10,11 @@ from ase.build import bulk
 from mace.data import AtomicData, Configuration
 from mace.tools import AtomicNumberTable
 
-from mlphonon.potentials.architecture import MaceArchitecture
 from mlphonon.potentials.fused import fuse_convolutions
 from mlphonon.training.dataset import collate
 from mlphonon.training.finetuning.curvature import frequency_errors, hessian_products
 from tests.springs import TO_THZ
+from tests.tiny_mace import TINY
 
 NUMBERS = (13, 29)
 
@@ -22,18 +22,8 @@ NUMBERS = (13, 29)
 @pytest.fixture
 def model() -> torch.nn.Module:
     torch.manual_seed(3)
-    shape = MaceArchitecture(
-        atomic_numbers=NUMBERS,
-        atomic_energies=(0.0, 0.0),
-        avg_num_neighbors=10.0,
-        scale=5.0,
-        r_max=4.0,
-        max_ell=2,
-        hidden_irreps="8x0e",
-        correlation=2,
-        radial_mlp=(8,),
-    )
-    made = shape.build("float64")
+    changes = {"atomic_numbers": NUMBERS, "scale": 5.0, "max_ell": 2, "hidden_irreps": "8x0e"}
+    made = TINY.model_copy(update=changes).build("float64")
     fuse_convolutions(made)
     return made
 

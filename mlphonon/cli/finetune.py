@@ -32,6 +32,7 @@ def finetune_command(
     trust: Annotated[
         bool, typer.Option("--trust", help="Load a pickled potential that nothing vouches for.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
 ) -> None:
     """Teach a potential what a data set knows; the same command resumes a run that was stopped."""
     from mlphonon.training.finetuning.settings import FinetuneSettings
@@ -40,11 +41,12 @@ def finetune_command(
     changes = {name: value for name, value in given.items() if value is not None}
     settings = FinetuneSettings.read(config, **changes)
 
+    from mlphonon.cli.progress import TerminalReporter
     from mlphonon.training.finetuning.card import compare
     from mlphonon.training.finetuning.finetune import Request, finetune
 
     request = Request(data, potential, replay, head, trust)
-    card = finetune(request, settings, output)
+    card = finetune(request, settings, output, TerminalReporter(quiet))
     for what, before, after in compare(card["before"], card["after"]):
         typer.echo(f"{what}: {before:.4g} -> {after:.4g}")
     typer.echo(f"-> {output / 'potential.model'} (SHA-256 {card['sha256']})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import io
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +17,12 @@ import torch
 import torch.distributed as dist
 
 from mlphonon.errors import MlphononError, TrainingError
+from mlphonon.files import write_whole
 from mlphonon.potentials.loading import resolve_device
 from mlphonon.training.optimisation import Optimisation, make_optimizers, rate_share
+
+Say = Callable[[str], None]
+"""Is told a line at each report."""
 
 
 class Job(Protocol):
@@ -62,8 +67,10 @@ class Job(Protocol):
 class Trainer:
     """One process's share of a run; `processes` of them average their gradients each step."""
 
-    def __init__(self, job: Job, folder: Path, rank: int = 0, device: str = "cpu") -> None:
-        self.job, self.folder, self.rank, self.device = job, folder, rank, device
+    def __init__(
+        self, job: Job, folder: Path, rank: int = 0, device: str = "cpu", say: Say = print
+    ) -> None:
+        self.job, self.folder, self.rank, self.device, self.say = job, folder, rank, device, say
         self.settings = job.settings
         torch.manual_seed(self.settings.seed)
         self.model = job.build().to(device)
@@ -221,7 +228,9 @@ class Trainer:
         better = score is None or score < self.best
         self.reports_since = 0 if better else self.reports_since + 1
         self.best = self.best if score is None else min(self.best, score)
-        write_log(self.folder / "log.csv", self.log_row(loss, seconds, errors))
+        row = self.log_row(loss, seconds, errors)
+        write_log(self.folder / "log.csv", row)
+        self.say("  ".join(f"{key}={value}" for key, value in row.items()))
 
     def log_row(self, loss: float, seconds: float, errors: dict[str, float]) -> dict[str, Any]:
         """Return what one line of the log says."""
@@ -238,17 +247,21 @@ class Trainer:
 
 
 def write_log(path: Path, row: dict[str, Any]) -> None:
-    """Append `row` to the CSV log (with a header if it is new) and print it."""
-    fresh = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, row.keys())
-        if fresh:
-            writer.writeheader()
-        writer.writerow(row)
-    print("  ".join(f"{key}={value}" for key, value in row.items()), flush=True)
+    """Append `row` to the CSV log; rows of a course that was given up for a checkpoint go."""
+    rows: list[dict[str, Any]] = []
+    if path.exists():
+        with path.open(newline="") as file:
+            rows = [old for old in csv.DictReader(file) if int(old["step"]) < row["step"]]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, row.keys(), lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows([*rows, row])
+    write_whole(path, text.getvalue())
 
 
-def run_job(make_job: Callable[[], Job], settings: Optimisation, folder: Path) -> None:
+def run_job(
+    make_job: Callable[[], Job], settings: Optimisation, folder: Path, say: Say = print
+) -> None:
     """Train in as many processes as the settings say, each with a job of its own.
 
     Parameters
@@ -259,6 +272,8 @@ def run_job(make_job: Callable[[], Job], settings: Optimisation, folder: Path) -
         The job's.
     folder : Path
         Receives everything; made if it is not there. A run that was stopped there is resumed.
+    say : callable
+        Is told a line at each report; can be pickled.
 
     Raises
     ------
@@ -268,7 +283,7 @@ def run_job(make_job: Callable[[], Job], settings: Optimisation, folder: Path) -
     folder.mkdir(parents=True, exist_ok=True)
     device = resolve_device(settings.device)
     if settings.processes == 1:
-        Trainer(make_job(), folder, device=device).run()
+        Trainer(make_job(), folder, device=device, say=say).run()
         return
     words = folder / ".last_words"
     words.unlink(missing_ok=True)
@@ -276,7 +291,7 @@ def run_job(make_job: Callable[[], Job], settings: Optimisation, folder: Path) -
     try:
         torch.multiprocessing.spawn(
             _process,
-            args=(make_job, settings.processes, folder, port, device),
+            args=(make_job, settings.processes, folder, port, device, say),
             nprocs=settings.processes,
         )
     except torch.multiprocessing.ProcessExitedException as error:
@@ -292,7 +307,13 @@ def run_job(make_job: Callable[[], Job], settings: Optimisation, folder: Path) -
 
 
 def _process(
-    rank: int, make_job: Callable[[], Job], processes: int, folder: Path, port: int, device: str
+    rank: int,
+    make_job: Callable[[], Job],
+    processes: int,
+    folder: Path,
+    port: int,
+    device: str,
+    say: Say,
 ) -> None:
     """Body of one of several training processes."""
     on_gpu = torch.device(device).type == "cuda"
@@ -310,7 +331,7 @@ def _process(
         timeout=datetime.timedelta(hours=2),
     )
     try:
-        Trainer(make_job(), folder, rank, device).run()
+        Trainer(make_job(), folder, rank, device, say).run()
     except MlphononError as error:
         # What a user can mend is told in one line by the process that the user started.
         (folder / ".last_words").write_text(str(error))

@@ -20,6 +20,7 @@ from mlphonon.training.finetuning.samples import make_samples
 from mlphonon.training.finetuning.settings import FinetuneSettings
 from mlphonon.training.finetuning.start import Start, load_start
 from mlphonon.training.loop import run_job
+from mlphonon.workflow import Reporter, Silent
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,9 @@ def prepare(request: Request, settings: FinetuneSettings) -> FinetuneJob:
     )
 
 
-def finetune(request: Request, settings: FinetuneSettings, folder: Path) -> dict[str, Any]:
+def finetune(
+    request: Request, settings: FinetuneSettings, folder: Path, reporter: Reporter | None = None
+) -> dict[str, Any]:
     """Fine-tune a potential; the same call resumes what was stopped.
 
     Parameters
@@ -91,16 +94,34 @@ def finetune(request: Request, settings: FinetuneSettings, folder: Path) -> dict
     folder : Path
         Receives ``potential.model``, ``card.json``, ``CARD.md``, ``settings.json``, ``log.csv``
         and ``checkpoint.pt``.
+    reporter : Reporter, optional
+        Is told what is being done.
 
     Returns
     -------
     dict
         The card: errors before and after, data, settings, digests.
     """
-    job = prepare(request, settings)
+    reporter = reporter or Silent()
+    with reporter.step("reading data and potential", None):
+        job = prepare(request, settings)
+    reporter.say(lambda: describe(job))
     make = (lambda: job) if settings.processes == 1 else partial(prepare, request, settings)
-    run_job(make, settings, folder)
-    return write_card(job, request, folder)
+    run_job(make, settings, folder, reporter.say)
+    with reporter.step("judging before and after", None):
+        return write_card(job, request, folder)
+
+
+def describe(job: FinetuneJob) -> str:
+    """Return a line that says what is going to be done."""
+    parts = {name: len(samples) for name, samples in job.parts.items()}
+    weights = [p.numel() for p in job.build().parameters() if p.requires_grad]
+    steps = len(job.batches(0)) // job.settings.processes
+    return (
+        f"{job.start.info.name}: {sum(weights):,} weights learn from {parts['curved']} samples with"
+        f" second derivatives, {parts['plain']} without, {parts['replay']} old ones; judged by"
+        f" {len(job.held_out)} that are held out; {job.settings.epochs:g} epochs of {steps} steps"
+    )
 
 
 def _check_elements(data: TrainingData, start: Start) -> None:

@@ -7,11 +7,13 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlphonon.calculations.phono3py_calculation import load_phono3py
+from mlphonon.calculations.phono3py_calculation import displaced_pairs, load_phono3py
 from mlphonon.calculations.phonopy_calculation import load_phonopy
 from mlphonon.errors import ResultError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from ase import Atoms
     from phonopy import Phonopy
 
 SETTINGS = (
@@ -47,6 +49,20 @@ def load_calculation(folder: Path) -> Phonopy:
         raise ResultError(f"there is no phonopy calculation in {folder}")
     beside = {path.name: path for path in files_beside(folder)}
     return (load_phono3py if _program(settings) == "phono3py" else load_phonopy)(settings, beside)
+
+
+def load_pairs(folder: Path) -> list[tuple[Atoms, np.ndarray]]:
+    """Return the third order's displaced supercells and forces (eV/A) of a phono3py calculation.
+
+    Raises
+    ------
+    ResultError
+        If it cannot be read.
+    """
+    settings = find_settings(folder)
+    if settings is None or _program(settings) != "phono3py":
+        return []
+    return displaced_pairs(settings, {path.name: path for path in files_beside(folder)})
 
 
 def find_settings(folder: Path) -> Path | None:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlphonon.calculations.folder import find_settings, is_part_of_calculation, load_calculation
+from mlphonon.calculations.folder import (
+    find_settings,
+    is_part_of_calculation,
+    load_calculation,
+    load_pairs,
+)
 from mlphonon.calculations.reading import reading
 from mlphonon.crystal import reduced_formula
 from mlphonon.errors import ResultError, TrainingError
@@ -76,7 +81,7 @@ def _read(path: Path, folder: Path | None, origin: Origin) -> TrainingData:
                 "there is no phonopy_params.yaml, phonopy_disp.yaml or the like in it",
                 "give files, or the folder that holds it",
             )
-        return _from_calculation(load_calculation(folder), folder.resolve().name, origin)
+        return _from_calculation(folder, origin)
     if path.suffix in (".h5", ".hdf5"):
         return read_data(path)
     frames = tuple(read_frame(atoms, origin) for atoms in _structures(path))
@@ -152,8 +157,9 @@ def _as_matrix(stress: np.ndarray) -> np.ndarray:
     return stress.reshape(3, 3)
 
 
-def _from_calculation(phonopy: Phonopy, name: str, origin: Origin) -> TrainingData:
+def _from_calculation(folder: Path, origin: Origin) -> TrainingData:
     """Take the displaced supercells of a calculation, where it has forces, and its curvature."""
+    phonopy, name = load_calculation(folder), folder.resolve().name
     curvature = Curvature(
         unitcell=to_ase(phonopy.unitcell),
         supercell_matrix=np.asarray(phonopy.supercell_matrix),
@@ -162,19 +168,25 @@ def _from_calculation(phonopy: Phonopy, name: str, origin: Origin) -> TrainingDa
         crystal=name,
         origin=origin,
     )
+    moved = [*_displaced(phonopy, origin), *load_pairs(folder)]
+    kind = "finite" if "first_atoms" in (phonopy.dataset or {}) else "random"
+    frames = [Frame(atoms, forces, None, None, name, kind, origin) for atoms, forces in moved]
+    # Where both orders share a supercell, the single displacements come from both.
+    once = {frame.fingerprint(): frame for frame in frames}
+    return TrainingData(tuple(once.values()), (curvature,))
+
+
+def _displaced(phonopy: Phonopy, origin: Origin) -> Iterator[tuple[Atoms, np.ndarray]]:
+    """Yield the displaced supercells of the second order and their forces."""
     dataset = phonopy.dataset or {}
     forces = phonopy.forces if dataset else None
     if forces is None:
-        return TrainingData(curvatures=(curvature,))
-    kind = "finite" if "first_atoms" in dataset else "random"
+        return
     for one in dataset.get("first_atoms", ()):
         _check_response(one, origin)
     cells = [cell for cell in phonopy.supercells_with_displacements or [] if cell is not None]
-    frames = [
-        Frame(to_ase(cell), np.asarray(one), None, None, name, kind, origin)
-        for cell, one in zip(cells, forces, strict=True)
-    ]
-    return TrainingData(tuple(frames), (curvature,))
+    for cell, one in zip(cells, forces, strict=True):
+        yield to_ase(cell), np.asarray(one)
 
 
 def _check_response(one: dict[str, Any], origin: Origin) -> None:

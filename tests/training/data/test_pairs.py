@@ -52,7 +52,7 @@ def test_orders_that_share_a_supercell_count_single_displacements_once(
         copper.save(tmp_path / "phono3py_params.yaml")
     else:
         copper.save(tmp_path / "phono3py_disp.yaml", settings={"force_sets": False})
-        write_FORCES_FC3(copper.dataset, forces_fc3=copper.forces, filename=tmp_path / form)
+        write_FORCES_FC3(copper.dataset, filename=tmp_path / form)
     data = join(read_sources([tmp_path]))
     assert len(data.frames) == len(used)
     assert len(data.curvatures) == 1

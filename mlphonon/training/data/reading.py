@@ -14,6 +14,7 @@ from mlphonon.calculations.folder import (
     load_calculation,
     load_pairs,
 )
+from mlphonon.calculations.phonopy_calculation import load_phonopy
 from mlphonon.calculations.reading import reading
 from mlphonon.crystal import reduced_formula
 from mlphonon.errors import ResultError, TrainingError
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 STIFFNESS = (0.01, 1000.0)
 """eV/A^2; what pulls a displaced atom back, divided by its displacement, is between these in any
 crystal (0.5 in soft metals, 100 in diamond). Outside, units or signs are wrong."""
+
+
+SMALL = 0.1
+"""A; crystals are about harmonic for displacements of all atoms below."""
 
 
 def read_sources(
@@ -81,7 +86,10 @@ def _read(path: Path, folder: Path | None, origin: Origin) -> TrainingData:
                 "there is no phonopy_params.yaml, phonopy_disp.yaml or the like in it",
                 "give files, or the folder that holds it",
             )
-        return _from_calculation(folder, origin)
+        name = folder.resolve().name
+        return _from_calculation(load_calculation(folder), load_pairs(folder), name, origin)
+    if ".yaml" in path.suffixes:
+        return _from_calculation(load_phonopy(path), [], path.name.partition(".")[0], origin)
     if path.suffix in (".h5", ".hdf5"):
         return read_data(path)
     frames = tuple(read_frame(atoms, origin) for atoms in _structures(path))
@@ -157,9 +165,10 @@ def _as_matrix(stress: np.ndarray) -> np.ndarray:
     return stress.reshape(3, 3)
 
 
-def _from_calculation(folder: Path, origin: Origin) -> TrainingData:
+def _from_calculation(
+    phonopy: Phonopy, pairs: list[tuple[Atoms, np.ndarray]], name: str, origin: Origin
+) -> TrainingData:
     """Take the displaced supercells of a calculation, where it has forces, and its curvature."""
-    phonopy, name = load_calculation(folder), folder.resolve().name
     curvature = Curvature(
         unitcell=to_ase(phonopy.unitcell),
         supercell_matrix=np.asarray(phonopy.supercell_matrix),
@@ -168,12 +177,15 @@ def _from_calculation(folder: Path, origin: Origin) -> TrainingData:
         crystal=name,
         origin=origin,
     )
-    moved = [*_displaced(phonopy, origin), *load_pairs(folder)]
-    kind = "finite" if "first_atoms" in (phonopy.dataset or {}) else "random"
+    moved = [*_displaced(phonopy, origin), *pairs]
+    dataset = phonopy.dataset or {}
+    kind = "finite" if "first_atoms" in dataset else "random"
     frames = [Frame(atoms, forces, None, None, name, kind, origin) for atoms, forces in moved]
     # Where both orders share a supercell, the single displacements come from both.
     once = {frame.fingerprint(): frame for frame in frames}
-    return TrainingData(tuple(once.values()), (curvature,))
+    # What is fitted to large displacements is an average, not the second derivative at rest.
+    largest = np.linalg.norm(dataset.get("displacements", np.zeros((1, 1, 3))), axis=2).max()
+    return TrainingData(tuple(once.values()), (curvature,) if largest < SMALL else ())
 
 
 def _displaced(phonopy: Phonopy, origin: Origin) -> Iterator[tuple[Atoms, np.ndarray]]:

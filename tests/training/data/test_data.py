@@ -112,6 +112,26 @@ def test_what_is_stored_comes_back(
     assert len(joined.frames) == len(whole.frames)
 
 
+@pytest.mark.parametrize(("amplitude", "curvatures"), [(0.02, 1), (0.2, 0)])
+def test_a_file_of_phonopy_by_itself_and_what_is_too_large_to_be_harmonic(
+    tmp_path: Path, amplitude: float, curvatures: int
+) -> None:
+    phonopy = Phonopy(
+        to_phonopy(bulk("Cu", cubic=True)), 2 * np.eye(3), primitive_matrix="auto", log_level=0
+    )
+    phonopy.generate_displacements(distance=amplitude, number_of_snapshots=4, random_seed=1)
+    forces = []
+    for cell in phonopy.supercells_with_displacements:
+        atoms = Atoms(cell.symbols, cell.positions, cell=cell.cell, pbc=True, calculator=EMT())
+        forces.append(atoms.get_forces())
+    phonopy.forces = forces
+    phonopy.save(tmp_path / "mine.yaml")
+    (data,) = read_sources([tmp_path / "mine.yaml"])
+    assert [frame.kind for frame in data.frames] == ["random"] * 4
+    assert {frame.crystal for frame in data.frames} == {"mine"}
+    assert len(data.curvatures) == curvatures
+
+
 def test_second_derivatives_of_the_wrong_sign_are_refused(data: TrainingData) -> None:
     way = np.random.default_rng(1).normal(size=(1, 4, 3))
     curved = [replace(f, directions=way, responses=5.0 * way) for f in data.frames]

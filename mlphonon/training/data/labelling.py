@@ -103,7 +103,8 @@ def _directions(atoms: Atoms, count: int, seed: int) -> list[np.ndarray]:
     digits = [seed, *np.rint(1e4 * np.abs(atoms.positions)).astype(int).ravel().tolist()[:9]]
     rng = np.random.default_rng([*digits, len(atoms)])
     ways = []
-    for _ in range(count):
+    # One atom alone can only be shifted with all its copies, which nothing resists.
+    for _ in range(count if len(atoms) > 1 else 0):
         way = rng.normal(size=(len(atoms), 3))
         way -= way.mean(axis=0)
         ways.append(way / np.sqrt(np.square(way).mean()))

@@ -49,8 +49,9 @@ from mlphonon.training.data.generation import Distortions, distort
 from mlphonon.training.data.labelling import labelled_data
 from mlphonon.training.data.reading import read_frame
 from mlphonon.training.data.store import read_data, write_data
-from mlphonon.training.finetuning.finetune import Request, prepare
+from mlphonon.training.finetuning.finetune import prepare
 from mlphonon.training.finetuning.phonon_error import spectrum_distances
+from mlphonon.training.finetuning.request import Request
 from mlphonon.training.finetuning.settings import FinetuneLoss, FinetuneSettings
 from mlphonon.training.finetuning.start import Start, load_start
 from mlphonon.training.loop import Trainer

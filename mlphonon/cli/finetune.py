@@ -43,7 +43,8 @@ def finetune_command(
 
     from mlphonon.cli.progress import TerminalReporter
     from mlphonon.training.finetuning.card import compare
-    from mlphonon.training.finetuning.finetune import Request, finetune
+    from mlphonon.training.finetuning.finetune import finetune
+    from mlphonon.training.finetuning.request import Request
 
     request = Request(data, potential, replay, head, trust)
     card = finetune(request, settings, output, TerminalReporter(quiet))

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from mlphonon.training.data.labelling import labelled_data
     from mlphonon.training.data.reading import read_sources
     from mlphonon.training.data.store import read_data, write_data
-    from mlphonon.training.finetuning.finetune import Request, finetune
+    from mlphonon.training.finetuning.finetune import finetune
+    from mlphonon.training.finetuning.request import Request
     from mlphonon.training.finetuning.settings import FinetuneSettings
 
 _HOMES = {
     "Distortions": "mlphonon.training.data.generation",
     "FinetuneSettings": "mlphonon.training.finetuning.settings",
-    "Request": "mlphonon.training.finetuning.finetune",
+    "Request": "mlphonon.training.finetuning.request",
     "TrainingData": "mlphonon.training.data.frame",
     "distort": "mlphonon.training.data.generation",
     "finetune": "mlphonon.training.finetuning.finetune",

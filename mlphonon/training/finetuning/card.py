@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from mlphonon.files import write_whole
 
 if TYPE_CHECKING:
-    from mlphonon.training.finetuning.finetune import Request
     from mlphonon.training.finetuning.job import FinetuneJob
+    from mlphonon.training.finetuning.request import Request
 
 MEANINGS = {
     "spectrum_THz": "distance of phonon spectra, held-out crystals (THz)",

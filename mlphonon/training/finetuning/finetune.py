@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,37 +16,12 @@ from mlphonon.training.data.store import digest, read_data
 from mlphonon.training.finetuning.card import write_card
 from mlphonon.training.finetuning.job import FinetuneJob
 from mlphonon.training.finetuning.replay import own_labels
+from mlphonon.training.finetuning.request import Request
 from mlphonon.training.finetuning.samples import make_samples
 from mlphonon.training.finetuning.settings import FinetuneSettings
 from mlphonon.training.finetuning.start import Start, load_start
 from mlphonon.training.loop import run_job
 from mlphonon.workflow import Reporter, Silent
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a fine-tuning is asked for.
-
-    Attributes
-    ----------
-    data : Path
-        Data set to learn.
-    potential : str
-        To begin with.
-    replay : Path, optional
-        Data set that must not be forgotten; without one the potential's own opinion of simple
-        crystals is.
-    head : str, optional
-        Of a potential with several.
-    trust : bool
-        Load a pickled potential that nothing vouches for.
-    """
-
-    data: Path
-    potential: str = "embedded"
-    replay: Path | None = None
-    head: str | None = None
-    trust: bool = False
 
 
 def prepare(request: Request, settings: FinetuneSettings) -> FinetuneJob:

@@ -19,7 +19,8 @@ from mlphonon.training.data.generation import Distortions, distort
 from mlphonon.training.data.labelling import files_to_label, label_files
 from mlphonon.training.data.reading import read_sources
 from mlphonon.training.data.store import write_data
-from mlphonon.training.finetuning.finetune import Request, finetune
+from mlphonon.training.finetuning.finetune import finetune
+from mlphonon.training.finetuning.request import Request
 from mlphonon.training.finetuning.settings import FinetuneSettings
 from tests.training.data.test_labelling import write_settings
 

@@ -17,8 +17,9 @@ from mlphonon.errors import TrainingError
 from mlphonon.training.data.frame import TrainingData, join
 from mlphonon.training.data.store import read_data, write_data
 from mlphonon.training.finetuning.adapting import adapt, write_out
-from mlphonon.training.finetuning.finetune import Request, align_energies, finetune, prepare
+from mlphonon.training.finetuning.finetune import align_energies, finetune, prepare
 from mlphonon.training.finetuning.job import LEAST_STEPS
+from mlphonon.training.finetuning.request import Request
 from mlphonon.training.finetuning.settings import FinetuneLoss, FinetuneSettings
 from mlphonon.training.finetuning.start import load_start
 from mlphonon.training.loop import Trainer

@@ -1,12 +1,12 @@
 r"""What of a fine-tuning helps phonons: an ablation, with a teacher as if it were DFT.
 
     python benchmarks/finetuning.py --structures mp-binary-pbe-elasticity-2025.1.json.gz \
-        --work runs/finetuning -o benchmarks/finetuning.md          # --quick to see that it works
+        --potential FOLDER --work runs/finetuning -o benchmarks/finetuning.md     # --quick to try
 
-The embedded potential is taught binary halides of metals by a better potential, in several ways,
-always from the same crystals and with as many steps on new data; and is judged by phonon spectra of
-halides that it was not shown, of oxides, and by forces on what it was taught before. What is done
-is kept in the work folder, so that a run that was stopped goes on.
+A potential is taught binary halides of metals by a better one, in several ways, always from the
+same crystals and with as many steps on new data; and is judged by phonon spectra of halides that it
+was not shown, of oxides, and by forces on what it was taught before. What is done is kept in the
+work folder, so that a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import resources
 from multiprocessing import get_context
 from pathlib import Path
@@ -183,7 +184,7 @@ def known_phonons(crystals: dict[str, Atoms], teacher: Potential) -> TrainingDat
 
 
 def taught_before() -> TrainingData:
-    """Return what the embedded potential was taught with and that ships with it."""
+    """Return frames that the embedded potential was taught with and that ship with it."""
     packed = resources.files("mlphonon.potentials") / "embedded" / "simple_lattices.extxyz.gz"
     text = gzip.decompress(packed.read_bytes()).decode()
     origin = Origin("simple_lattices", "teacher", "nequix-oam-1-pft")
@@ -225,7 +226,7 @@ def part_of(data: TrainingData, arm: Arm) -> TrainingData:
     return TrainingData(tuple(frames))
 
 
-def run_arm(arm: Arm, work: Path) -> dict[str, float]:
+def run_arm(arm: Arm, work: Path, potential: str) -> dict[str, float]:
     """Fine-tune in one way, judge, and keep the result."""
     import torch
 
@@ -241,7 +242,7 @@ def run_arm(arm: Arm, work: Path) -> dict[str, float]:
     settings = FinetuneSettings.model_validate(
         {"replay_steps": arm.replay, "epochs": 1, "patience": None} | arm.changes
     )
-    request = Request(folder / "data.h5", "embedded", work / "old.h5")
+    request = Request(folder / "data.h5", potential, work / "old.h5")
     job = prepare(request, settings)
     new_steps = sum(batch.part != "replay" for batch in job.batches(0))
     job.settings = settings.model_copy(update={"epochs": arm.steps / new_steps})
@@ -267,14 +268,14 @@ def judge(start: Start, model: Any, work: Path) -> dict[str, float]:
     }
 
 
-def before(work: Path) -> dict[str, float]:
+def before(work: Path, potential: str) -> dict[str, float]:
     """Judge the potential that everything begins with."""
     result = work / "before.json"
     if not result.exists():
-        start = load_start("embedded")
+        start = load_start(potential)
         some = part_of(read_data(work / "new.h5"), Arm("", 2, 2))
         write_data(some, work / "some.h5")
-        job = prepare(Request(work / "some.h5", "embedded", work / "old.h5"), FinetuneSettings())
+        job = prepare(Request(work / "some.h5", potential, work / "old.h5"), FinetuneSettings())
         memory = job.judge(start.trainable())[0]["force_memory"]
         found = judge(start, start.trainable(), work) | {"memory": memory}
         result.write_text(json.dumps(found))
@@ -311,6 +312,7 @@ def main() -> None:
     global N_CRYSTALS, N_STRUCTURES, N_TESTS
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--structures", type=Path, required=True)
+    parser.add_argument("--potential", default="embedded", help="to begin with")
     parser.add_argument("--teacher", default="nequix-oam-1-pft")
     parser.add_argument("--work", type=Path, default=Path("runs/finetuning"))
     parser.add_argument("--workers", type=int, default=2)
@@ -325,14 +327,15 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     there = f"{machine()}, {datetime.date.today()}"
     make_data(options.structures, options.teacher, options.work)
-    first = before(options.work)
+    first = before(options.work, options.potential)
     arms = [*ways, *learning]
+    run = partial(run_arm, work=options.work, potential=options.potential)
     with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
-        done = list(pool.map(run_arm, arms, [options.work] * len(arms)))
+        done = list(pool.map(run, arms))
     found = list(zip([arm.name for arm in arms], done, strict=True))
     text = "\n\n".join(
         [
-            f"Teacher {options.teacher}; {there}.",
+            f"{options.potential} taught by {options.teacher}; {there}.",
             "## Ways",
             f"{N_CRYSTALS} halides, 10 structures of each, {STEPS} steps on new data.",
             table([("before", first), *found[: len(ways)]], first),

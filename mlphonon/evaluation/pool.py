@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
+from multiprocessing import get_context
 
+from mlphonon.child_process import behave_as_child
 from mlphonon.errors import ResultError
 from mlphonon.evaluation.protocol import Protocol
 from mlphonon.evaluation.record import CrystalScore, Curves
@@ -70,13 +69,5 @@ def score_here(crystal: ReferenceCrystal) -> tuple[CrystalScore, Curves | None]:
 
 def _start(load: Callable[[], Potential], protocol: Protocol) -> None:
     global _mine
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    behave_as_child()
     _mine = (load(), protocol)
-
-
-def _end_with_parent() -> None:
-    """Leave no orphans: a parent that is killed cannot tell its workers to stop."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
+from mlphonon.child_process import behave_as_child
 from mlphonon.errors import MlphononError, TrainingError
 from mlphonon.files import write_whole
 from mlphonon.potentials.loading import resolve_device
@@ -316,6 +317,7 @@ def _process(
     say: Say,
 ) -> None:
     """Body of one of several training processes."""
+    behave_as_child()
     on_gpu = torch.device(device).type == "cuda"
     if on_gpu:
         device = f"cuda:{rank % torch.cuda.device_count()}"

@@ -41,5 +41,5 @@ class Frozen(BaseModel):
                 f"the settings {'' if path is None else f'{path} '}are wrong"
                 f"{f' at {where!r}' if where else ''}",
                 first["msg"].removeprefix("Value error, "),
-                "correct that",
+                "correct that line",
             ) from error

@@ -199,3 +199,10 @@ def test_only_a_mace_is_trained(tmp_path: Path) -> None:
     factory.write_text("from ase.calculators.emt import EMT as make\n")
     with pytest.raises(TrainingError, match="only MACE is trained"):
         load_start(f"python:{__import__('sys').executable}:{factory}:make")
+
+
+def test_the_settings_that_the_embedded_potential_was_taught_with_can_be_read() -> None:
+    import mlphonon.potentials
+
+    folder = Path(mlphonon.potentials.__path__[0]) / "embedded"
+    assert FinetuneSettings.read(folder / "finetune.yaml").share_elements

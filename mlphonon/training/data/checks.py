@@ -161,12 +161,15 @@ def _work(one: Frame, two: Frame) -> tuple[float, float, float] | None:
     mean = (first + last) / 2
     moved = two.atoms.get_scaled_positions(wrap=False) - one.atoms.get_scaled_positions(wrap=False)
     moved -= np.rint(moved)
-    strain = np.linalg.solve(mean, last - first)
-    if np.abs(strain).max() > NEAR[0] or np.abs(moved @ mean).max() > NEAR[1]:
+    # The mean of two different supercells may be flat; each of them is not.
+    if np.abs(np.linalg.solve(first, last - first)).max() > NEAR[0]:
+        return None
+    if np.abs(moved @ mean).max() > NEAR[1]:
         return None
     by_forces = -float(np.sum((one.forces + two.forces) / 2 * (moved @ mean)))
     by_stress = 0.0
     if one.stress is not None and two.stress is not None:
+        strain = np.linalg.solve(mean, last - first)
         pulls = [frame.stress * frame.atoms.get_volume() for frame in (one, two)]
         by_stress = float(np.sum((pulls[0] + pulls[1]) / 2 * (strain + strain.T) / 2))
     return float(two.energy or 0) - float(one.energy or 0), by_forces, by_stress

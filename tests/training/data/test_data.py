@@ -132,6 +132,18 @@ def test_a_file_of_phonopy_by_itself_and_what_is_too_large_to_be_harmonic(
     assert len(data.curvatures) == curvatures
 
 
+def test_supercells_of_one_crystal_with_nothing_in_common_are_not_compared(
+    data: TrainingData,
+) -> None:
+    """The mean of these two cells is flat."""
+    turned = [
+        replace(f, atoms=Atoms(f.atoms.numbers, f.atoms.positions, cell=-f.atoms.cell, pbc=True))
+        for f in data.frames
+    ]
+    both = [f for pair in zip(data.frames, turned, strict=True) for f in pair]
+    check_data(TrainingData(tuple(both)), mixed=True)
+
+
 def test_second_derivatives_of_the_wrong_sign_are_refused(data: TrainingData) -> None:
     way = np.random.default_rng(1).normal(size=(1, 4, 3))
     curved = [replace(f, directions=way, responses=5.0 * way) for f in data.frames]

@@ -52,10 +52,31 @@ def _freeze(model: torch.nn.Module, layers: int) -> None:
             parameter.requires_grad_(False)
 
 
-def write_out(model: torch.nn.Module, start: Start, lora: bool) -> torch.nn.Module:
-    """Return a copy of the starting potential, in float64, that holds the trained weights."""
+def write_out(
+    model: torch.nn.Module, start: Start, lora: bool, blend: float = 1.0
+) -> torch.nn.Module:
+    """Return a copy of the starting potential, in float64, that holds the trained weights.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        What `adapt` made, trained.
+    start : Start
+        What it began with.
+    lora : bool
+        Whether corrections of low rank are to be merged.
+    blend : float
+        Share of the way from the old weights to the trained ones.
+    """
+    import torch
+
     if lora:
         from mace.modules.lora import merge_lora_weights
 
         model = merge_lora_weights(model, inplace=False)
-    return plain_weights(model, copy.deepcopy(start.model))
+    plain = plain_weights(model, copy.deepcopy(start.model))
+    if blend < 1:
+        with torch.no_grad():
+            for new, old in zip(plain.parameters(), start.model.parameters(), strict=True):
+                new.copy_(torch.lerp(old, new, blend))
+    return plain

@@ -180,8 +180,7 @@ class FinetuneJob:
 
     def validate(self, model: torch.nn.Module) -> tuple[dict[str, float], float | None]:
         """Return errors of the model that is trained; see `judge`."""
-        plain = write_out(model, self.start, self.settings.lora is not None)
-        return self.judge(plain.float().to(device_of(model)))
+        return self.judge(self._plain(model).float().to(device_of(model)))
 
     def judge(self, model: torch.nn.Module) -> tuple[dict[str, float], float | None]:
         """Return errors on held-out crystals; the phonon error decides which weights are kept.
@@ -234,7 +233,7 @@ class FinetuneJob:
         """Write ``potential.model`` for mace's own calculator, and the weights by themselves."""
         import torch
 
-        whole = write_out(model, self.start, self.settings.lora is not None)
+        whole = self._plain(model)
         part = folder / ".potential.model.part"
         torch.save(whole, part)
         part.replace(folder / "potential.model")
@@ -242,6 +241,10 @@ class FinetuneJob:
             save_weights(whole, self.start.architecture, folder)
         settings = self.settings.model_dump(mode="json")
         write_whole(folder / "settings.json", json.dumps(settings, indent=1) + "\n")
+
+    def _plain(self, model: torch.nn.Module) -> torch.nn.Module:
+        settings = self.settings
+        return write_out(model, self.start, settings.lora is not None, settings.blend)
 
 
 def _errors(model: torch.nn.Module, samples: list[Sample]) -> ErrorTable:

@@ -42,6 +42,9 @@ class FinetuneSettings(Optimisation):
     elastic : float
         Pull of the weights to where they began: this times the mean square distance is added to
         the loss.
+    blend : float
+        How far the result goes from the old weights (0) to the learnt ones (1). In between it keeps
+        more of what was known (Wortsman et al., CVPR 2022, 7959).
     align_energies : bool
         Shift the new energies, element by element, to where the potential has them: two
         calculations rarely count energies from the same zero.
@@ -58,6 +61,7 @@ class FinetuneSettings(Optimisation):
     freeze: int | None = Field(default=None, ge=0)
     lora: int | None = Field(default=None, ge=1)
     elastic: float = Field(default=0.0, ge=0)
+    blend: float = Field(default=1.0, gt=0, le=1)
     align_energies: bool = True
     share_elements: bool = False
     patience: int | None = Field(default=10, ge=1)

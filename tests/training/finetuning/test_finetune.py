@@ -103,6 +103,17 @@ def test_corrections_of_low_rank_begin_at_nothing_and_are_merged() -> None:
     )
 
 
+def test_a_blend_lies_between_the_old_weights_and_the_new() -> None:
+    start = load_start("embedded")
+    model = adapt(start, FinetuneSettings())
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1.0)
+    old = dict(start.model.named_parameters())
+    for name, weight in write_out(model, start, lora=False, blend=0.25).named_parameters():
+        assert torch.allclose(weight - old[name], torch.full_like(weight, 0.25), atol=1e-5), name
+
+
 def test_pulled_back_weights_stay_nearer(
     metals: Path, quick: FinetuneSettings, tmp_path: Path
 ) -> None:

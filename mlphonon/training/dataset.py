@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,6 +150,11 @@ def make_batches(
         batches[-1].append(int(index))
         total += edges[index]
     return batches
+
+
+def edges_of(graphs: Sequence[AtomicData]) -> np.ndarray:
+    """Directed edges of each graph, shape (n_graphs,)."""
+    return np.array([graph.edge_index.shape[1] for graph in graphs], dtype=int)
 
 
 def collate(graphs: list[AtomicData], device: torch.device | str = "cpu") -> Any:

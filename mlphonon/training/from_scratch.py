@@ -19,6 +19,7 @@ from mlphonon.training.dataset import (
     build_graphs,
     collate,
     device_of,
+    edges_of,
     fit_atomic_energies,
     force_rms,
     make_batches,
@@ -67,7 +68,7 @@ class Workspace:
     @cached_property
     def edges(self) -> np.ndarray:
         """Directed edges of each training graph, shape (n_frames,)."""
-        return np.array([graph.edge_index.shape[1] for graph in self.training])
+        return edges_of(self.training)
 
     def build(self) -> torch.nn.Module:
         """Return a fresh MACE."""
@@ -118,7 +119,7 @@ def prepare(recipe: Recipe, data: Sequence[Path]) -> Workspace:
     shape = recipe.shape
     kinds = recipe.loss.kinds
     graphs = build_graphs(training, elements, shape.r_max, kinds)
-    edges = sum(graph.edge_index.shape[1] for graph in graphs)
+    edges = int(edges_of(graphs).sum())
     atoms = sum(graph.num_nodes for graph in graphs)
     architecture = MaceArchitecture(
         **shape.model_dump(),

@@ -224,9 +224,9 @@ class Trainer:
         """Validate the averaged weights, write them if they are the best, and a line of the log."""
         with self.averaged() as model:
             errors, score = self.job.validate(model)
-            if score is None or score < self.best:
+            better = score is None or score < self.best
+            if better:
                 self.job.write(model, self.folder)
-        better = score is None or score < self.best
         self.reports_since = 0 if better else self.reports_since + 1
         self.best = self.best if score is None else min(self.best, score)
         row = self.log_row(loss, seconds, errors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import Literal
 
@@ -37,8 +38,12 @@ class Optimisation(Frozen):
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
     checkpoint_minutes: float = Field(default=4.0, ge=0)
 
+    def digest(self) -> str:
+        """SHA-256 of all that must stay the same when a run is resumed."""
+        return hashlib.sha256(self.model_dump_json(exclude=FREE).encode()).hexdigest()
 
-FREE = {"device", "epochs", "decay", "decay_fraction", "checkpoint_minutes"}
+
+FREE = {"device", "epochs", "decay", "decay_fraction", "checkpoint_minutes", "patience"}
 """Settings that may differ when a run is resumed."""
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from pydantic import Field
 
-from mlphonon.training.optimisation import FREE, Optimisation
+from mlphonon.training.optimisation import Optimisation
 from mlphonon.training.settings_file import Frozen
 
 
@@ -46,7 +44,3 @@ class Recipe(Optimisation):
     validation_fraction: float = Field(default=0.05, gt=0, lt=0.5)
     processes: int = Field(default=2, ge=1)
     matrix_learning_rate: float = Field(default=0.003, gt=0)
-
-    def digest(self) -> str:
-        """SHA-256 of all that must stay the same when a run is resumed."""
-        return hashlib.sha256(self.model_dump_json(exclude=FREE).encode()).hexdigest()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.training.dataset import collate, device_of, make_batches
+from mlphonon.training.dataset import collate, device_of, edges_of, make_batches
 
 if TYPE_CHECKING:
     import torch
@@ -81,7 +81,7 @@ def measure_errors(
     edges_per_batch: int = 6000,
 ) -> ErrorTable:
     """Evaluate `model` (float32) on labelled graphs, each of a kind, and collect its errors."""
-    edges = np.array([graph.edge_index.shape[1] for graph in graphs])
+    edges = edges_of(graphs)
     rows: list[list[np.ndarray]] = []
     for indices in make_batches(edges, edges_per_batch):
         batch = collate([graphs[i] for i in indices], device_of(model))

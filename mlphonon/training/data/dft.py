@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,11 +76,7 @@ class DftCode(AsePotential):
         self._code, self._settings, self._folder = code, settings, folder
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(_make_calculator(code, settings, folder), name=code)
-
-    @property
-    def functional(self) -> str:
-        """What labels are said to be of."""
-        return self._settings.functional
+        self._info = replace(self._info, functional=settings.functional)
 
     def evaluate(
         self, structures: Sequence[Atoms], progress: ProgressCallback | None = None

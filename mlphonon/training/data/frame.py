@@ -14,6 +14,7 @@ from mlphonon.crystal import reduced_formula
 
 if TYPE_CHECKING:
     from ase import Atoms
+    from phonopy import Phonopy
 
 UNKNOWN = "unknown"
 
@@ -129,6 +130,21 @@ class Curvature:
         shape = self.force_constants.shape
         if shape[1:] != (n_atoms, 3, 3) or not np.isfinite(self.force_constants).all():
             raise ValueError(f"force constants of shape {shape} for {n_atoms} atoms")
+
+    def phonopy(self) -> Phonopy:
+        """Return a phonopy object that holds it."""
+        from phonopy import Phonopy
+
+        from mlphonon.force_constants.cells import to_phonopy
+
+        phonopy = Phonopy(
+            to_phonopy(self.unitcell),
+            self.supercell_matrix,
+            primitive_matrix=self.primitive_matrix,
+            log_level=0,
+        )
+        phonopy.force_constants = self.force_constants
+        return phonopy
 
     @property
     def formula(self) -> str:

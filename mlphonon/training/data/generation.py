@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mlphonon.phonons import Phonons
 
 
+SYMPREC = 1e-5
+"""A; phonopy's."""
+
+
 class Distortions(Frozen):
     """How crystals are distorted.
 
@@ -163,13 +167,11 @@ WAVES: dict[str, Callable[[Waves, Distortions, np.random.Generator], Atoms]] = {
 
 def _finite(crystal: Atoms, distortions: Distortions) -> list[Atoms]:
     """Return the displaced supercells that phonopy asks for."""
-    from phonopy import Phonopy
-
     from mlphonon.crystal import point_group
-    from mlphonon.force_constants.cells import to_ase, to_phonopy
+    from mlphonon.force_constants.displacements import displaced_structures, make_supercell
     from mlphonon.supercell import smallest_superlattice
 
-    rotations = point_group(crystal, 1e-5)
+    rotations = point_group(crystal, SYMPREC)
     most = max(1, 2000 // len(crystal))
     rows = smallest_superlattice(crystal.cell.array, rotations, distortions.min_length, most)
     if rows is None:
@@ -178,6 +180,6 @@ def _finite(crystal: Atoms, distortions: Distortions) -> list[Atoms]:
             f"{distortions.min_length:g} A is asked for",
             "lower --min-length",
         )
-    phonopy = Phonopy(to_phonopy(crystal), rows.T, primitive_matrix=np.eye(3), log_level=0)
+    phonopy = make_supercell(crystal, rows.T, SYMPREC)
     phonopy.generate_displacements(distance=distortions.distance)
-    return [to_ase(cell) for cell in phonopy.supercells_with_displacements]
+    return displaced_structures(phonopy)

@@ -13,6 +13,7 @@ import numpy as np
 from mlphonon.calculations.reading import reading
 from mlphonon.errors import TrainingError
 from mlphonon.files import write_whole
+from mlphonon.force_constants.displacements import stack
 from mlphonon.potentials.loading import load_potential
 from mlphonon.training.data.dft import PREFIX, load_code
 from mlphonon.training.data.frame import UNKNOWN, Origin, TrainingData
@@ -24,11 +25,14 @@ if TYPE_CHECKING:
 
     from mlphonon.potentials.potential import Evaluation, Potential, ProgressCallback
 
-STEPS = {"float64": 1e-4}
+FINE_STEP = 1e-4
 """Displacement of each coordinate (root mean square, A) by which forces are differentiated."""
-FILES_AT_ONCE = 64
+
 COARSE_STEP = 0.01
 """For potentials whose forces are rounded."""
+
+FILES_AT_ONCE = 64
+"""Files whose structures a potential is given together."""
 
 
 def label(
@@ -65,15 +69,13 @@ def label(
         square, and second derivatives times direction, eV/A^2.
     """
     info = teacher.info
-    step = STEPS.get(info.dtype, COARSE_STEP)
-    one_sided = info.dtype in STEPS
+    one_sided = info.dtype == "float64"
+    steps = (FINE_STEP,) if one_sided else (COARSE_STEP, -COARSE_STEP)
     ways = [_directions(atoms, directions, seed) for atoms in structures]
     trials = []
     for atoms, chosen in zip(structures, ways, strict=True):
         trials.append(atoms)
-        for way in chosen:
-            trials += [_moved(atoms, step * way)]
-            trials += [] if one_sided else [_moved(atoms, -step * way)]
+        trials += stack(atoms, [step * way for way in chosen for step in steps])
     found = iter(teacher.evaluate(trials, progress))
     labelled = []
     for atoms, chosen in zip(structures, ways, strict=True):
@@ -82,11 +84,11 @@ def label(
         for _ in chosen:
             ahead = next(found).forces
             behind = rest.forces if one_sided else next(found).forces
-            responses.append((behind - ahead) / (step if one_sided else 2 * step))
+            responses.append((behind - ahead) / (len(steps) * steps[0]))
         labelled.append(_with_labels(atoms, rest, chosen, responses))
         labelled[-1].info["code"] = info.name
-        if functional := getattr(teacher, "functional", info.functional):
-            labelled[-1].info["functional"] = functional
+        if info.functional:
+            labelled[-1].info["functional"] = info.functional
     return labelled
 
 
@@ -109,12 +111,6 @@ def _directions(atoms: Atoms, count: int, seed: int) -> list[np.ndarray]:
         way -= way.mean(axis=0)
         ways.append(way / np.sqrt(np.square(way).mean()))
     return ways
-
-
-def _moved(atoms: Atoms, by: np.ndarray) -> Atoms:
-    moved = atoms.copy()
-    moved.positions += by
-    return moved
 
 
 def _with_labels(
@@ -188,11 +184,16 @@ def label_files(
             every = [atoms for file in read for atoms in file]
             done = iter(label(every, teacher, directions, seed))
             for path, file in zip(part, read, strict=True):
-                text = io.StringIO()
-                ase.io.write(text, [next(done) for _ in file], format="extxyz")
-                write_whole(folder / f"{path.stem}.extxyz", text.getvalue())
+                write_structures(folder / f"{path.stem}.extxyz", [next(done) for _ in file])
             advance(len(part))
     return len(left)
+
+
+def write_structures(path: Path, structures: Sequence[Atoms]) -> None:
+    """Write structures, with what is known of them, into an extended XYZ file."""
+    text = io.StringIO()
+    ase.io.write(text, list(structures), format="extxyz")
+    write_whole(path, text.getvalue())
 
 
 def _read(path: Path) -> list[Atoms]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from mlphonon.crystal import read_crystals
 from mlphonon.errors import CrystalError
-from mlphonon.files import write_whole
 from mlphonon.potentials.loading import load_potential
 from mlphonon.training.data.generation import Distortions, distort
+from mlphonon.training.data.labelling import write_structures
 from mlphonon.training.data.substitution import at_best_volume, substitute
 from mlphonon.workflow import Reporter, compute_phonons
 
@@ -49,10 +49,6 @@ class Preparation:
         MlphononError
             If a file holds no crystal, or phonons that are needed cannot be computed.
         """
-        import io
-
-        import ase.io
-
         crystals = self._crystals(paths)
         folder.mkdir(parents=True, exist_ok=True)
         count = 0
@@ -61,9 +57,7 @@ class Preparation:
                 phonons = self._phonons(atoms)
                 start = atoms if phonons is None else phonons.atoms
                 for number, made in enumerate(distort(start, name, self.distortions, phonons)):
-                    text = io.StringIO()
-                    ase.io.write(text, made, format="extxyz")
-                    write_whole(folder / f"{name}-{number:03d}.extxyz", text.getvalue())
+                    write_structures(folder / f"{name}-{number:03d}.extxyz", [made])
                     count += 1
                 advance(1)
         return count

@@ -19,6 +19,7 @@ from mlphonon.calculations.reading import reading
 from mlphonon.crystal import reduced_formula
 from mlphonon.errors import ResultError, TrainingError
 from mlphonon.force_constants.cells import to_ase
+from mlphonon.force_constants.displacements import displaced_structures
 from mlphonon.training.data.frame import UNKNOWN, Curvature, Frame, Origin, TrainingData
 from mlphonon.training.data.store import read_data
 
@@ -196,9 +197,7 @@ def _displaced(phonopy: Phonopy, origin: Origin) -> Iterator[tuple[Atoms, np.nda
         return
     for one in dataset.get("first_atoms", ()):
         _check_response(one, origin)
-    cells = [cell for cell in phonopy.supercells_with_displacements or [] if cell is not None]
-    for cell, one in zip(cells, forces, strict=True):
-        yield to_ase(cell), np.asarray(one)
+    yield from zip(displaced_structures(phonopy), map(np.asarray, forces), strict=True)
 
 
 def _check_response(one: dict[str, Any], origin: Origin) -> None:

@@ -16,11 +16,11 @@ from mlphonon.errors import TrainingError
 from mlphonon.files import write_whole
 from mlphonon.potentials.architecture import save_weights
 from mlphonon.potentials.mace import MacePotential
-from mlphonon.training.dataset import collate, device_of, make_batches
+from mlphonon.training.dataset import collate, device_of, edges_of, make_batches
 from mlphonon.training.finetuning.adapting import adapt, write_out
 from mlphonon.training.finetuning.curvature import frequency_errors, hessian_products
 from mlphonon.training.finetuning.phonon_error import spectrum_distances
-from mlphonon.training.finetuning.samples import Sample, draw_batch, edges_of
+from mlphonon.training.finetuning.samples import Drawn, Sample, draw_batch
 from mlphonon.training.loss import training_loss
 from mlphonon.training.validation import ErrorTable, measure_errors
 
@@ -139,7 +139,7 @@ class FinetuneJob:
         if not samples:
             return []
         cost = CURVED_COST if part == "curved" else 1.0
-        edges = edges_of(samples)
+        edges = edges_of([sample.graph for sample in samples])
         found = make_batches(edges, round(self.settings.edges_per_batch / cost), rng)
         # A few are taken twice, so that every process has one.
         found += found[: -len(found) % n]
@@ -149,7 +149,6 @@ class FinetuneJob:
     def loss(self, model: torch.nn.Module, batch: Batch, seed: Sequence[int]) -> torch.Tensor:
         """Return the errors of a batch, and the pull to where the weights began."""
         samples = [self.parts[batch.part][i] for i in batch.indices]
-        weights = self.settings.loss
         if batch.part == "curved":
             loss = self._curved_loss(model, samples, np.random.default_rng(list(seed)))
         else:
@@ -157,7 +156,7 @@ class FinetuneJob:
             predicted = model(
                 graphs.to_dict(), training=True, compute_force=True, compute_stress=True
             )
-            loss = training_loss(weights, graphs, predicted)
+            loss = training_loss(self.settings.loss, graphs, predicted)
         if self.settings.elastic:
             loss = loss + self.settings.elastic * self._distance(model)
         return loss
@@ -166,8 +165,7 @@ class FinetuneJob:
         self, model: torch.nn.Module, samples: list[Sample], rng: np.random.Generator
     ) -> torch.Tensor:
         drawn = draw_batch(samples, rng, device_of(model))
-        predicted, products = hessian_products(model, drawn.graphs, drawn.directions)
-        errors = frequency_errors(products, drawn.responses, drawn.masses, drawn.graphs.batch)
+        predicted, errors = curvature_errors(model, drawn)
         frame_weight = drawn.graphs.weight[drawn.graphs.batch]
         curvature = self.settings.loss.curvature * (frame_weight * errors).mean()
         return curvature + training_loss(self.settings.loss, drawn.graphs, predicted)
@@ -221,11 +219,11 @@ class FinetuneJob:
         """Mean error of frequencies along directions that are the same every time, THz."""
         limit = round(self.settings.edges_per_batch / CURVED_COST)
         total, count = 0.0, 0
-        for indices in make_batches(edges_of(samples), limit):
-            chosen = [samples[i] for i in indices]
-            drawn = draw_batch(chosen, np.random.default_rng(0), device_of(model))
-            _, products = hessian_products(model, drawn.graphs, drawn.directions)
-            errors = frequency_errors(products, drawn.responses, drawn.masses, drawn.graphs.batch)
+        for indices in make_batches(edges_of([sample.graph for sample in samples]), limit):
+            drawn = draw_batch(
+                [samples[i] for i in indices], np.random.default_rng(0), device_of(model)
+            )
+            _, errors = curvature_errors(model, drawn)
             total, count = total + float(errors.detach().sum()), count + len(errors)
         return total / count
 
@@ -245,6 +243,14 @@ class FinetuneJob:
     def _plain(self, model: torch.nn.Module) -> torch.nn.Module:
         settings = self.settings
         return write_out(model, self.start, settings.lora is not None, settings.blend)
+
+
+def curvature_errors(
+    model: torch.nn.Module, drawn: Drawn
+) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """Return what a model says of a batch, and the errors of frequencies it implies, THz."""
+    predicted, products = hessian_products(model, drawn.graphs, drawn.directions)
+    return predicted, frequency_errors(products, drawn.responses, drawn.masses, drawn.graphs.batch)
 
 
 def _errors(model: torch.nn.Module, samples: list[Sample]) -> ErrorTable:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlphonon.force_constants.autodiff import from_second_derivatives
-from mlphonon.force_constants.cells import to_phonopy
 from mlphonon.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -43,26 +42,13 @@ def spectrum_distances(potential: MacePotential, curvatures: Sequence[Curvature]
 
     distances = []
     for curvature in curvatures:
-        phonopy = _start(curvature)
-        phonopy.force_constants = curvature.force_constants
+        phonopy = curvature.phonopy()
         expected, weights = _spectrum(phonopy)
-        phonopy = _start(curvature)
         phonopy.generate_displacements(is_plusminus=False)
         from_second_derivatives(phonopy, potential, potential.info.dtype)
         found, _ = _spectrum(phonopy)
         distances.append(wasserstein_distance(found, expected, weights, weights))
     return np.array(distances)
-
-
-def _start(curvature: Curvature) -> Phonopy:
-    from phonopy import Phonopy
-
-    return Phonopy(
-        to_phonopy(curvature.unitcell),
-        curvature.supercell_matrix,
-        primitive_matrix=curvature.primitive_matrix,
-        log_level=0,
-    )
 
 
 def _spectrum(phonopy: Phonopy) -> tuple[np.ndarray, np.ndarray]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.training.data.frame import Frame, Origin, TrainingData
+from mlphonon.training.data.labelling import labelled_data
 
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from mlphonon.training.data.frame import TrainingData
     from mlphonon.training.finetuning.start import Start
 
 MOST_STRUCTURES = 300
@@ -35,10 +36,4 @@ def sample_structures(elements: frozenset[int], count: int, seed: int = 1) -> li
 def own_labels(start: Start) -> TrainingData:
     """Let a potential label simple crystals itself, so that it keeps its opinion of them."""
     structures = sample_structures(start.info.elements or frozenset(), MOST_STRUCTURES)
-    origin = Origin("simple_lattices", start.info.functional or "unknown", start.info.name)
-    frames = []
-    for atoms, said in zip(structures, start.potential().evaluate(structures), strict=True):
-        bare = type(atoms)(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
-        name = str(atoms.info["material_id"])
-        frames.append(Frame(bare, said.forces, said.energy, said.stress, name, "replay", origin))
-    return TrainingData(tuple(frames))
+    return labelled_data(structures, start.potential())

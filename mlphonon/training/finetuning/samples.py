@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,11 +52,6 @@ class Sample:
         """Whether second derivatives are known."""
         return self.hessian is not None or len(self.directions) > 0
 
-    @property
-    def edges(self) -> int:
-        """Pairs of neighbours, each counted twice."""
-        return int(self.graph.edge_index.shape[1])
-
     def draw(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Return a direction and what the Hessian makes of it, each of shape (n_atoms, 3)."""
         if self.hessian is None:
@@ -105,17 +100,11 @@ def _of_curvature(curvature: Curvature, start: Start, weight: float) -> Sample:
 
 def full_force_constants(curvature: Curvature) -> tuple[Atoms, np.ndarray]:
     """Return the supercell and its force constants, shape (n_atoms, n_atoms, 3, 3), eV/A^2."""
-    from phonopy import Phonopy
     from phonopy.harmonic.force_constants import compact_fc_to_full_fc
 
-    from mlphonon.force_constants.cells import to_ase, to_phonopy
+    from mlphonon.force_constants.cells import to_ase
 
-    phonopy = Phonopy(
-        to_phonopy(curvature.unitcell),
-        curvature.supercell_matrix,
-        primitive_matrix=curvature.primitive_matrix,
-        log_level=0,
-    )
+    phonopy = curvature.phonopy()
     full = compact_fc_to_full_fc(phonopy.primitive, curvature.force_constants)
     return to_ase(phonopy.supercell), np.asarray(full)
 
@@ -145,8 +134,3 @@ def draw_batch(
         torch.cat([way for way, _ in drawn]).to(device),
         torch.cat([response for _, response in drawn]).to(device),
     )
-
-
-def edges_of(samples: Iterable[Sample]) -> np.ndarray:
-    """Pairs of neighbours of each sample."""
-    return np.array([sample.edges for sample in samples], dtype=int)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from mlphonon.training.optimisation import FREE, Optimisation
+from mlphonon.training.optimisation import Optimisation
 from mlphonon.training.recipe import LossSettings
 
 
@@ -77,8 +76,3 @@ class FinetuneSettings(Optimisation):
         if self.lora is not None and (self.freeze is not None or self.share_elements):
             raise ValueError("lora leaves all weights as they are; take freeze, or share_elements")
         return self
-
-    def digest(self) -> str:
-        """SHA-256 of all that must stay the same when a run is resumed."""
-        free = {*FREE, "patience"}
-        return hashlib.sha256(self.model_dump_json(exclude=free).encode()).hexdigest()

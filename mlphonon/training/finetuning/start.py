@@ -60,9 +60,9 @@ class Start:
 
     def graph(self, atoms: Atoms, labels: dict[str, Any], weight: float = 1.0) -> AtomicData:
         """Return a float32 graph with labels (``energy``, ``forces``, ``stress``)."""
-        import torch
         from mace.data import AtomicData, Configuration
         from mace.tools import AtomicNumberTable
+        from mace.tools.torch_tools import default_dtype
 
         zeros = {"energy": 0.0, "forces": np.zeros((len(atoms), 3)), "stress": np.zeros((3, 3))}
         configuration = Configuration(
@@ -77,14 +77,10 @@ class Start:
         )
         table = AtomicNumberTable([int(z) for z in self.model.atomic_numbers])
         heads = list(getattr(self.model, "heads", None) or [self.head])
-        previous = torch.get_default_dtype()
-        torch.set_default_dtype(torch.float32)
-        try:
+        with default_dtype("float32"):
             return AtomicData.from_config(
                 configuration, z_table=table, cutoff=float(self.model.r_max), heads=heads
             )
-        finally:
-            torch.set_default_dtype(previous)
 
 
 def load_start(potential: str, head: str | None = None, trust: bool = False) -> Start:

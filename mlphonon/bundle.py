@@ -24,6 +24,8 @@ FORMAT = 1
 
 SUMMARY_TEMPERATURE = 300.0
 
+PARAMETERS = "phonopy_params.yaml"
+
 COMMENT = "Tetrahedron method"
 """First line of phonopy's files of densities of states."""
 
@@ -72,7 +74,7 @@ def load(folder: Path) -> Phonons:
     try:
         summary = json.loads((folder / "phonons.json").read_text())
         record = Record.model_validate(summary["record"])
-        loaded = _read_phonopy(folder / "phonopy_params.yaml", record)
+        loaded = _read_phonopy(folder / PARAMETERS, record)
     # Damaged YAML meets phonopy's parser with any exception there is.
     except Exception as error:
         raise ResultError(
@@ -110,6 +112,13 @@ def _read_phonopy(path: Path, record: Record) -> Phonopy:
     return phonopy
 
 
+def write_data(phonons: Phonons, folder: Path) -> None:
+    """Write what `load` reads, no more, into a folder that is there."""
+    phonons.phonopy.save(folder / PARAMETERS, settings={"force_constants": True})
+    text = json.dumps(summarise(phonons), indent=1) + "\n"
+    (folder / "phonons.json").write_text(text)
+
+
 def _write_files(phonons: Phonons, folder: Path) -> None:
     """Write the files one by one; nothing is visible under its final name yet."""
     from phonopy.phonon.dos import write_projected_dos, write_total_dos
@@ -117,9 +126,8 @@ def _write_files(phonons: Phonons, folder: Path) -> None:
     from mlphonon.report.figures import plot_bands_dos, plot_thermal, save_figure
 
     ph = phonons.phonopy
-    summary = summarise(phonons)
+    write_data(phonons, folder)
     bands, dos, thermal = phonons.bands(), phonons.dos(projected=True), phonons.thermal()
-    ph.save(folder / "phonopy_params.yaml", settings={"force_constants": True})
     if ph.band_structure is None or ph.thermal_properties is None:
         raise ResultError("phonopy kept no band structure or thermal properties")
     ph.band_structure.write_yaml(filename=folder / "band.yaml")
@@ -130,7 +138,6 @@ def _write_files(phonons: Phonons, folder: Path) -> None:
     title = phonons.record.formula
     save_figure(plot_bands_dos(bands, dos, title=title), folder / "bands_dos.png")
     save_figure(plot_thermal(thermal, title=title), folder / "thermal.png")
-    (folder / "phonons.json").write_text(json.dumps(summary, indent=1) + "\n")
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -41,12 +41,12 @@ def load_phono3py(settings: Path, beside: Mapping[str, Path]) -> Phonopy:
     ResultError
         If it cannot be read, or has no forces.
     """
-    from phono3py.file_IO import (  # type: ignore[import-untyped]
+    from phono3py.file_IO import (
         parse_FORCES_FC2,
         parse_FORCES_FC3,
         read_fc2_from_hdf5,
     )
-    from phono3py.interface.phono3py_yaml import Phono3pyYaml  # type: ignore[import-untyped]
+    from phono3py.interface.phono3py_yaml import Phono3pyYaml
 
     parsed = Phono3pyYaml()
     with reading(settings):

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from mlphonon.cli import benchmark, dataset, finetune, phonons, potentials, train
+from mlphonon.cli import benchmark, dataset, finetune, phonons, potentials, screen, train
 from mlphonon.cli.chatter import libraries_hushed
 from mlphonon.errors import MlphononError
 
@@ -23,6 +23,7 @@ app.command("phonons")(phonons.phonons)
 app.add_typer(potentials.app)
 app.add_typer(benchmark.app)
 app.add_typer(dataset.app)
+app.add_typer(screen.app)
 app.command("train")(train.train_command)
 app.command("finetune")(finetune.finetune_command)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import secrets
@@ -283,9 +284,28 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
         )
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with house_style():
-            figure.savefig(partial, format=kind, dpi=DOTS_PER_INCH, metadata=_UNDATED.get(kind))
+        _write(figure, partial, kind)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     return path
+
+
+def figure_bytes(figure: Figure, kind: str) -> bytes:
+    """Return what the file of a figure would hold.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What to write.
+    kind : str
+        A format, such as ``"svg"`` or ``"png"`` (200 dpi).
+    """
+    stream = io.BytesIO()
+    _write(figure, stream, kind)
+    return stream.getvalue()
+
+
+def _write(figure: Figure, target: Path | io.BytesIO, kind: str) -> None:
+    with house_style():
+        figure.savefig(target, format=kind, dpi=DOTS_PER_INCH, metadata=_UNDATED.get(kind))

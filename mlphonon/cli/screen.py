@@ -1,0 +1,233 @@
+"""``mlphonon screen``: phonons of thousands of crystals, kept in a database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlphonon.cli.chatter import prints_dropped
+
+if TYPE_CHECKING:
+    from mlphonon.screening.answers import Status
+    from mlphonon.screening.campaign import Campaign
+    from mlphonon.screening.site import Site
+
+app = typer.Typer(
+    name="screen", help="Compute and rank the phonons of many crystals.", no_args_is_help=True
+)
+
+StoreArgument = Annotated[
+    str, typer.Argument(help="File of the campaign's database, or its URL (postgresql://...).")
+]
+CalculationOption = Annotated[
+    str | None, typer.Option(help="Start of the digest of a calculation, if there are several.")
+]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="Folder of the phonons; [the store's name, no suffix]."),
+]
+WORST = 20
+"""Failures that are listed of each cause."""
+
+
+@app.command("run")
+def run_screen(
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Folders, files ASE reads, ASE databases, JSON with pymatgen structures; none to"
+            " go on with what is there."
+        ),
+    ] = None,
+    store: Annotated[
+        str, typer.Option(help="File of the database, or its URL (postgresql://...).")
+    ] = "campaign.db",
+    output: FolderOption = None,
+    potential: Annotated[str, typer.Option(help="Name, file or folder.")] = "embedded",
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes [1].")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML of the site: workers, limits, a cluster.")
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="YAML of the calculation: min_length, mesh, ...")
+    ] = None,
+    temperatures: Annotated[
+        str, typer.Option(help="At which thermal properties are stored, K.")
+    ] = "300",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many of the structures, the first.")
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+    head: Annotated[str | None, typer.Option(help="Head of a multi-head model.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Load a pickled model that nothing vouches for.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Enter the crystals and say what they cost, no more.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing on the way.")] = False,
+) -> None:
+    """Compute the phonons of every crystal; the same command goes on with what was stopped."""
+    from itertools import islice
+
+    from mlphonon.cli.progress import TerminalReporter
+    from mlphonon.force_constants.planning import describe_duration
+    from mlphonon.screening.calculation import PotentialSource
+    from mlphonon.screening.campaign import Campaign, Plan
+    from mlphonon.screening.sources import read_sources
+    from mlphonon.settings import make_settings, read_settings
+
+    site = _site(config, {"workers": workers, "device": device})
+    plan = Plan(
+        PotentialSource(potential, site.device, dtype, head, trust),
+        make_settings(None, **({} if settings is None else read_settings(settings))),
+        _temperatures(temperatures),
+        site,
+    )
+    reporter = TerminalReporter(quiet)
+    with prints_dropped():
+        campaign = Campaign(store, output, create=bool(sources), reporter=reporter)
+        added = campaign.add(plan, islice(read_sources(sources or []), limit))
+        digest = plan.calculation().digest()
+        if sources:
+            reporter.say(added.describe())
+        reporter.say(lambda: f"about {describe_duration(campaign.predict(plan))} of work")
+        if not dry_run:
+            _compute(campaign, plan, digest, reporter)
+    _print_status(campaign.status(digest))
+
+
+def _compute(campaign: Campaign, plan: Any, digest: str, reporter: Any) -> None:
+    counts = campaign.status(digest).counts
+    left = counts["waiting"] + counts["running"]
+    with reporter.step("screening", left) as advance:
+        for outcome in campaign.compute(plan):
+            advance(1)
+            if outcome.failure is not None:
+                failure, name = outcome.failure, outcome.name
+                reporter.say(f"{name}: {failure.cause}; {failure.message}")
+
+
+@app.command("status")
+def show_status(store: StoreArgument, calculation: CalculationOption = None) -> None:
+    """Say how many crystals are done, running and failed, how quickly it goes and what is left."""
+    campaign = _open(store)
+    _print_status(campaign.status(calculation))
+    shown: dict[str, int] = {}
+    for one in campaign.failures(calculation):
+        shown[one["cause"]] = shown.get(one["cause"], 0) + 1
+        if shown[one["cause"]] <= WORST:
+            typer.echo(f"  {one['cause']}\t{one['name']}\t{one['message']}")
+
+
+@app.command("rank")
+def rank_crystals(
+    store: StoreArgument,
+    by: Annotated[str, typer.Option(help="What is ranked by, such as 'c_v(300) / mass'.")],
+    where: Annotated[
+        str | None, typer.Option(help="Condition, such as 'stable and e_hull < 0.1'.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    ascending: Annotated[
+        bool, typer.Option("--ascending", help="The smallest first, not the largest.")
+    ] = False,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write all columns of them to this file.")
+    ] = None,
+    parquet: Annotated[Path | None, typer.Option(help="The same, as Parquet.")] = None,
+    calculation: CalculationOption = None,
+) -> None:
+    """Rank crystals by an expression over what was computed ('screen columns' lists it)."""
+    from rich.console import Console
+    from rich.table import Table as Shown
+
+    from mlphonon.screening.ranking import format_rows, rank, write_table
+
+    ranked = rank(_open(store).results(calculation), by, where, top, ascending)
+    for path in (csv, parquet):
+        if path is not None:
+            write_table(ranked, path)
+    columns = ["rank", "name", "formula", "spacegroup", by]
+    shown = Shown(*columns, box=None)
+    for row in format_rows(ranked, columns):
+        shown.add_row(*row)
+    Console().print(shown)
+
+
+@app.command("columns")
+def list_columns(store: StoreArgument, calculation: CalculationOption = None) -> None:
+    """List what can be ranked by, with units."""
+    table = _open(store).results(calculation)
+    for name in table.columns:
+        typer.echo(f"{name}\t{table.units.get(name, '')}")
+
+
+@app.command("retry")
+def retry_failed(
+    store: StoreArgument,
+    failed: Annotated[
+        str | None, typer.Option(help="Only those that failed for this cause, e.g. timeout.")
+    ] = None,
+    calculation: CalculationOption = None,
+) -> None:
+    """Let crystals that failed wait again; 'screen run' then computes them."""
+    number = _open(store).retry(failed, calculation)
+    typer.echo(f"{number} wait again; 'mlphonon screen run --store {store}' computes them")
+
+
+@app.command("export")
+def export_results(
+    store: StoreArgument,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="File: .parquet, .csv or .json.")
+    ] = Path("results.parquet"),
+    calculation: CalculationOption = None,
+) -> None:
+    """Write all results to a file."""
+    from mlphonon.screening.ranking import write_table
+
+    table = _open(store).results(calculation)
+    write_table(table, output)
+    typer.echo(f"{len(table)} crystals -> {output}")
+
+
+def _open(store: str) -> Campaign:
+    from mlphonon.screening.campaign import Campaign
+
+    return Campaign(store, create=False)
+
+
+def _site(config: Path | None, given: dict[str, Any]) -> Site:
+    from mlphonon.screening.site import Site, make_site
+
+    asked = {name: value for name, value in given.items() if value is not None}
+    return make_site(asked) if config is None else Site.read(config, **asked)
+
+
+def _temperatures(text: str) -> tuple[float, ...]:
+    from mlphonon.errors import SettingsError
+
+    try:
+        return tuple(float(part) for part in text.replace(",", " ").split())
+    except ValueError as error:
+        raise SettingsError(
+            f"temperatures cannot be '{text}'", fix="give numbers, such as --temperatures '100 300'"
+        ) from error
+
+
+def _print_status(status: Status) -> None:
+    from mlphonon.force_constants.planning import describe_duration
+
+    counts = status.counts
+    typer.echo(status.calculation.describe())
+    line = ", ".join(f"{number} {state}" for state, number in counts.items())
+    causes = ", ".join(f"{number} {cause}" for cause, number in status.failures.items())
+    typer.echo(f"{line}{f' ({causes})' if causes else ''}")
+    if status.duplicates:
+        typer.echo(f"{status.duplicates} crystals given twice are computed once")
+    if counts["waiting"] + counts["running"] and status.seconds_left is not None:
+        left = describe_duration(status.seconds_left)
+        typer.echo(f"{status.rate:.0f} an hour, {left} left")

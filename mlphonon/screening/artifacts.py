@@ -1,0 +1,50 @@
+"""Phonons of a campaign's crystals on disk: folders named by what is in them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlphonon.bundle import write_data
+from mlphonon.screening.outcome import Artifact, Folder
+
+if TYPE_CHECKING:
+    from mlphonon.phonons import Phonons
+
+
+def keep(phonons: Phonons, folder: Folder) -> Artifact:
+    """Write phonons (what `Phonons.load` needs, no figures) below their digest.
+
+    The folder appears whole or not at all; if it is there already, it is the same.
+
+    Raises
+    ------
+    OSError
+        If there is no room.
+    """
+    part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.artifacts))
+    try:
+        write_data(phonons, part)
+        part.chmod(0o755)
+        digest, size = _digest(part)
+        home = folder.artifacts / digest[:2] / digest
+        home.parent.mkdir(exist_ok=True)
+        if not home.exists():
+            part.rename(home)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return Artifact(sha256=digest, path=str(home.relative_to(folder.path)), bytes=size)
+
+
+def _digest(folder: Path) -> tuple[str, int]:
+    """Return the SHA-256 over names and contents of the files, and how many bytes they have."""
+    digest, size = hashlib.sha256(), 0
+    for path in sorted(folder.iterdir()):
+        data = path.read_bytes()
+        digest.update(f"{path.name} {len(data)}\n".encode())
+        digest.update(data)
+        size += len(data)
+    return digest.hexdigest(), size

@@ -1,0 +1,153 @@
+"""What is computed of every crystal of a campaign, and the identity of a task."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from mlphonon.errors import PotentialError, SettingsError
+from mlphonon.potentials.loading import load_potential
+from mlphonon.potentials.potential import Potential
+from mlphonon.settings import PhononSettings
+
+PROTOCOL = 1
+"""Of the code: raised when the same crystal, potential and settings give other numbers."""
+
+TEMPERATURES = (300.0,)
+"""K, where none are asked for."""
+
+
+@dataclass(frozen=True)
+class PotentialSource:
+    """How a worker gets its potential.
+
+    Attributes
+    ----------
+    asked : str, path, or an object that can be pickled
+        What `mlphonon.load_potential` takes.
+    device, dtype, head, trust
+        As there.
+    """
+
+    asked: Any = "embedded"
+    device: str = "auto"
+    dtype: str = "float64"
+    head: str | None = None
+    trust: bool = False
+
+    def load(self) -> Potential:
+        """Return the potential; a process loads it once."""
+        try:
+            return _load(pickle.dumps(self))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise PotentialError(
+                f"a {type(self.asked).__name__} cannot be sent to workers",
+                str(error),
+                "give the name or path of a potential, or an object that can be pickled",
+            ) from error
+
+
+@lru_cache(maxsize=2)
+def _load(pickled: bytes) -> Potential:
+    source = pickle.loads(pickled)
+    return load_potential(
+        source.asked,
+        device=source.device,
+        dtype=source.dtype,
+        head=source.head,
+        trust=source.trust,
+    )
+
+
+class Calculation(BaseModel):
+    """All that decides what is computed of a crystal; JSON as it stands.
+
+    Attributes
+    ----------
+    potential : str
+        Its name.
+    potential_digest : str
+        SHA-256 of its weights, or of what pickle makes of an object.
+    dtype : str
+        Precision.
+    head : str, optional
+        Of a potential with several.
+    settings : PhononSettings
+        The protocol.
+    temperatures : tuple of float
+        At which thermal properties are stored, K.
+    protocol : int
+        Of the code.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    potential: str
+    potential_digest: str
+    dtype: str
+    head: str | None = None
+    settings: PhononSettings
+    temperatures: tuple[float, ...]
+    protocol: int = PROTOCOL
+
+    def digest(self) -> str:
+        """SHA-256: equal digests mean that equal crystals get equal numbers."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def describe(self) -> str:
+        """Return a line for people."""
+        return f"{self.digest()[:8]}: {self.potential} ({self.dtype}), {self._differences()}"
+
+    def _differences(self) -> str:
+        """Name the settings that are not the defaults."""
+        plain = PhononSettings()
+        changed = [
+            f"{name} {value}"
+            for name, value in self.settings.model_dump().items()
+            if value != getattr(plain, name)
+        ]
+        return ", ".join(changed) or "default settings"
+
+
+def make_calculation(
+    source: PotentialSource, settings: PhononSettings, temperatures: tuple[float, ...]
+) -> Calculation:
+    """Describe what a potential and settings will compute.
+
+    Raises
+    ------
+    SettingsError
+        If a temperature is negative, not a number or given twice.
+    """
+    if len(set(temperatures)) < len(temperatures) or not all(0 <= t < 1e5 for t in temperatures):
+        raise SettingsError(
+            f"temperatures cannot be {', '.join(f'{t:g}' for t in temperatures)}",
+            fix="give different ones of at least 0 K",
+        )
+    # Who only asks for its name needs no GPU.
+    info = replace(source, device="cpu").load().info
+    digest = info.sha256
+    if digest is None:
+        # A name stands for a program of its own, whose versions decide its numbers.
+        whole = source.asked if isinstance(source.asked, str) else pickle.dumps(source.asked)
+        text = json.dumps([str(whole), dict(info.versions)], sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+    return Calculation(
+        potential=info.name,
+        potential_digest=digest,
+        dtype=info.dtype,
+        head=source.head,
+        settings=settings,
+        temperatures=tuple(sorted(temperatures)),
+    )
+
+
+def task_id(crystal: str, calculation: str) -> str:
+    """Return the identity of a task: SHA-256 of crystal and calculation."""
+    return hashlib.sha256(f"{crystal} {calculation}".encode()).hexdigest()

@@ -1,0 +1,248 @@
+"""A campaign: crystals in, a table of phonon properties out, whatever happens on the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlphonon.errors import ResultError
+from mlphonon.phonons import Phonons
+from mlphonon.screening.answers import (
+    Status,
+    find_calculation,
+    read_failures,
+    read_folders,
+    read_results,
+    read_status,
+)
+from mlphonon.screening.calculation import (
+    TEMPERATURES,
+    Calculation,
+    PotentialSource,
+    make_calculation,
+)
+from mlphonon.screening.executors import executor_of
+from mlphonon.screening.intake import Intake, take_in
+from mlphonon.screening.outcome import Folder, Outcome
+from mlphonon.screening.prediction import atoms_per_second
+from mlphonon.screening.run import Run
+from mlphonon.screening.site import Site
+from mlphonon.screening.sources import Given, of_object, read_sources
+from mlphonon.screening.store import Store, settle_folder
+from mlphonon.screening.table import Table
+from mlphonon.screening.tasks import add_calculation, costliest, open_cost, retry
+from mlphonon.screening.work import Job, Limits
+from mlphonon.settings import PhononSettings, make_settings
+from mlphonon.workflow import Reporter, Silent
+
+FOREIGN_IN_FLIGHT = 64
+"""Groups that an executor of the user's gets at once; how many workers it has is not known."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a campaign is asked to compute, and where.
+
+    Attributes
+    ----------
+    source : PotentialSource
+        Whose forces.
+    settings : PhononSettings
+        How.
+    temperatures : tuple of float
+        At which thermal properties are stored, K.
+    site : Site
+        On what.
+    """
+
+    source: PotentialSource = field(default_factory=PotentialSource)
+    settings: PhononSettings = field(default_factory=PhononSettings)
+    temperatures: tuple[float, ...] = TEMPERATURES
+    site: Site = field(default_factory=Site)
+
+    def calculation(self) -> Calculation:
+        """Return what is computed, of whatever site; the potential is loaded for its digest."""
+        return make_calculation(self.source, self.settings, self.temperatures)
+
+
+class Campaign:
+    """Phonons of many crystals, kept in a database.
+
+    Parameters
+    ----------
+    store : str or Path
+        File of the database (made if it is not there), or its URL, such as
+        ``postgresql://user@host/name``.
+    folder : path, optional
+        Where phonons of crystals go, and what workers note; workers must see it. The database's
+        file without its suffix by default.
+    create : bool
+        Make the database if it is not there.
+    reporter : Reporter, optional
+        Is told what is being done.
+
+    Examples
+    --------
+    >>> campaign = Campaign("campaign.db")
+    >>> for outcome in campaign.run(crystals, potential="embedded"): ...
+    >>> campaign.results().columns["c_v_300"]
+
+    Raises
+    ------
+    ResultError
+        If the database cannot be used.
+    """
+
+    def __init__(
+        self,
+        store: str | Path,
+        folder: str | Path | None = None,
+        *,
+        create: bool = True,
+        reporter: Reporter | None = None,
+    ) -> None:
+        self._reporter = reporter or Silent()
+        self._store = Store(store, self._reporter.say).prepare(create)
+        self._home = self._store.run(lambda c: settle_folder(c, self._store, folder))
+
+    def run(
+        self,
+        crystals: Iterable[Any] = (),
+        potential: Any = "embedded",
+        *,
+        executor: Executor | None = None,
+        site: Site | None = None,
+        temperatures: Iterable[float] = TEMPERATURES,
+        **settings: Any,
+    ) -> Iterator[Outcome]:
+        """Add crystals, compute what is not computed, and yield how each ended.
+
+        Parameters
+        ----------
+        crystals : iterable
+            ASE atoms, pymatgen structures, or paths of files, folders and databases.
+        potential : str, path, or an object that can be pickled
+            As for `compute_phonons`.
+        executor : Executor, optional
+            Of `concurrent.futures`, Dask, Ray, mpi4py, ...; its processes must see the folder.
+            Processes of this machine by default.
+        site : Site, optional
+            How many workers, and limits.
+        temperatures : iterable of float
+            At which thermal properties are stored, K.
+        **settings
+            Settings that differ from the defaults, by name (see `PhononSettings`).
+
+        Yields
+        ------
+        Outcome
+            In the order in which they end; of other runs of the same campaign, none.
+
+        Raises
+        ------
+        MlphononError
+            If nothing can be computed: the potential cannot be loaded, nothing can be written, the
+            database is gone. What fails with one crystal is part of its outcome.
+        """
+        plan = Plan(
+            PotentialSource(potential, device=site.device if site else "auto"),
+            make_settings(None, **settings),
+            tuple(temperatures),
+            site or Site(),
+        )
+        self.add(plan, _given(crystals))
+        yield from self.compute(plan, executor)
+
+    def add(self, plan: Plan, crystals: Iterable[Given]) -> Intake:
+        """Enter crystals; those that are there already are only counted."""
+        calculation = self._enter(plan)
+        with self._reporter.step("reading crystals", None) as advance:
+            return take_in(self._store, crystals, plan.settings, calculation.digest(), advance)
+
+    def compute(self, plan: Plan, executor: Executor | None = None) -> Iterator[Outcome]:
+        """Compute what waits, and yield how each ended (see `run`)."""
+        site = plan.site
+        folder = Folder(self._home.resolve()).prepare()
+        limits = Limits(site.seconds, site.gigabytes)
+        job = Job(
+            plan.source, plan.settings, plan.temperatures, folder.path, limits, site.keep_phonons
+        )
+        run = Run(
+            self._store,
+            folder,
+            job,
+            self._enter(plan).digest(),
+            crashes=site.crashes,
+            lease=site.lease,
+            group=site.together,
+        )
+        # One more for each worker, so that none waits for the database.
+        in_flight = 2 * site.workers if executor is None else FOREIGN_IN_FLIGHT
+        with executor_of(site) if executor is None else nullcontext(executor) as chosen:
+            yield from run.outcomes(chosen, in_flight)
+
+    def predict(self, plan: Plan) -> float:
+        """Return about how many seconds the work that is open takes on the plan's site."""
+        digest = self._enter(plan).digest()
+        cost = self._store.run(lambda c: open_cost(c, digest))
+        structure = self._store.run(lambda c: costliest(c, digest))
+        if not structure:
+            return 0.0
+        rate = atoms_per_second(plan.source.load(), structure)
+        return cost / (rate * plan.site.workers)
+
+    def status(self, calculation: str | None = None) -> Status:
+        """Say how far a calculation has come (the only one, or that whose digest begins so)."""
+        return self._store.run(lambda c: read_status(c, find_calculation(c, calculation)))
+
+    def results(self, calculation: str | None = None) -> Table:
+        """Return what is computed, a row for each crystal."""
+        return self._store.run(lambda c: read_results(c, find_calculation(c, calculation)))
+
+    def failures(self, calculation: str | None = None) -> list[dict[str, Any]]:
+        """Return name, cause, message and last words of each crystal that failed."""
+        return self._store.run(lambda c: read_failures(c, find_calculation(c, calculation)))
+
+    def phonons(self, name: str, calculation: str | None = None) -> Phonons:
+        """Return the phonons of one crystal.
+
+        Raises
+        ------
+        ResultError
+            If they are not there.
+        """
+        found = self.folders(calculation)
+        if name not in found:
+            raise ResultError(f"the campaign holds no phonons of '{name}'")
+        return Phonons.load(found[name])
+
+    def folders(self, calculation: str | None = None) -> dict[str, Path]:
+        """Return the folder of each crystal's phonons, by name."""
+        return self._store.run(
+            lambda c: read_folders(c, find_calculation(c, calculation), self._home)
+        )
+
+    def retry(self, cause: str | None = None, calculation: str | None = None) -> int:
+        """Let crystals that failed, for one cause or any, wait again; return how many."""
+        return self._store.run(lambda c: retry(c, find_calculation(c, calculation).digest(), cause))
+
+    def _enter(self, plan: Plan) -> Calculation:
+        with self._reporter.step("loading the potential", None):
+            calculation = plan.calculation()
+        self._store.run(lambda c: add_calculation(c, calculation))
+        return calculation
+
+
+def _given(crystals: Iterable[Any]) -> Iterator[Given]:
+    if isinstance(crystals, str | os.PathLike):
+        crystals = [crystals]
+    for number, one in enumerate(crystals, start=1):
+        if isinstance(one, str | os.PathLike):
+            yield from read_sources([Path(one)])
+        else:
+            yield one if isinstance(one, Given) else of_object(one, number)

@@ -1,0 +1,193 @@
+"""What runs a campaign's work: processes of this machine, or a cluster through Parsl.
+
+Both are executors of `concurrent.futures`, as are those of Dask, Ray and mpi4py.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
+
+from mlphonon.child_process import behave_as_child
+from mlphonon.errors import SettingsError
+from mlphonon.screening.site import ParslSettings, Site
+
+if TYPE_CHECKING:
+    from parsl.config import Config
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+
+PROVIDERS = {
+    "local": "LocalProvider",
+    "slurm": "SlurmProvider",
+    "pbs": "PBSProProvider",
+    "torque": "TorqueProvider",
+    "lsf": "LSFProvider",
+    "grid-engine": "GridEngineProvider",
+    "kubernetes": "KubernetesProvider",
+}
+"""Parsl's classes."""
+
+
+@contextmanager
+def executor_of(site: Site) -> Iterator[Executor]:
+    """Start what a site describes, and end it.
+
+    Raises
+    ------
+    SettingsError
+        If a cluster's options are not Parsl's, or Parsl is not here.
+    """
+    if site.parsl is None:
+        local = LocalWorkers(site.workers, site.threads)
+        try:
+            yield local
+        finally:
+            local.shutdown(cancel_futures=True)
+        return
+    with _quiet_parsl(), _make_parsl(parsl_config(site, site.parsl)) as executor:
+        yield executor
+
+
+class LocalWorkers(Executor):
+    """Processes of this machine, each in a pool of its own.
+
+    When a process dies only its own work is lost, and it is known under what it died; the next
+    piece of work gets a new one. In one common pool all work in flight would be lost, and the
+    pool with it.
+
+    Parameters
+    ----------
+    workers : int
+        How many.
+    threads : int, optional
+        Of each; an even share of the cores by default.
+    """
+
+    def __init__(self, workers: int, threads: int | None = None) -> None:
+        # Only Linux tells how many cores this process may use.
+        allowed = getattr(os, "sched_getaffinity", lambda _pid: range(os.cpu_count() or 1))
+        self._threads = threads or max(1, len(allowed(0)) // workers)
+        self._slots = ThreadPoolExecutor(workers, "worker")
+        self._mine = threading.local()
+        self._pools: set[ProcessPoolExecutor] = set()
+        self._closed = threading.Event()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Have a function run by the next process that is free."""
+        return self._slots.submit(self._run, fn, args, kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End all processes; with `cancel_futures`, also those that work."""
+        self._slots.shutdown(wait=False, cancel_futures=cancel_futures)
+        if cancel_futures:
+            self._closed.set()
+            for pool in tuple(self._pools):
+                _kill(pool)
+        self._slots.shutdown(wait=wait)
+        for pool in tuple(self._pools):
+            pool.shutdown(wait=wait)
+
+    def _run(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._closed.is_set():
+            raise BrokenProcessPool("the workers were ended")
+        pool = getattr(self._mine, "pool", None)
+        if pool is None:
+            pool = self._mine.pool = ProcessPoolExecutor(
+                1, get_context("spawn"), initializer=_start, initargs=(self._threads,)
+            )
+            self._pools.add(pool)
+        try:
+            return pool.submit(fn, *args, **kwargs).result()
+        except BrokenProcessPool:
+            self._mine.pool = None
+            self._pools.discard(pool)
+            pool.shutdown(wait=False)
+            raise
+
+
+def _kill(pool: ProcessPoolExecutor) -> None:
+    """End the process of a pool, whatever it does."""
+    for process in tuple((getattr(pool, "_processes", None) or {}).values()):
+        process.kill()
+
+
+def _start(threads: int) -> None:
+    """Begin as a worker: end with the parent, and use no more threads than are its share."""
+    from threadpoolctl import threadpool_limits
+
+    behave_as_child()
+    # Some libraries are loaded by now; the others (torch) will read their number from here.
+    threadpool_limits(threads)
+    os.environ.update(dict.fromkeys(THREADS, str(threads)))
+
+
+@contextmanager
+def _quiet_parsl() -> Iterator[None]:
+    import logging
+
+    logger = logging.getLogger("parsl")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def parsl_config(site: Site, settings: ParslSettings) -> Config:
+    """Return what Parsl needs to know of a cluster.
+
+    Raises
+    ------
+    SettingsError
+        If Parsl is not here, or its provider does not know an option.
+    """
+    import inspect
+
+    try:
+        import parsl.providers
+        from parsl.config import Config
+        from parsl.executors import HighThroughputExecutor
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            "clusters need Parsl",
+            f"there is no {error.name} here",
+            "pip install 'mlphonon[cluster]'",
+        ) from error
+    provider = getattr(parsl.providers, PROVIDERS[settings.provider])
+    known = set(inspect.signature(provider).parameters)
+    if unknown := sorted(set(settings.options) - known):
+        raise SettingsError(
+            f"Parsl's {provider.__name__} has no option '{unknown[0]}'",
+            fix=f"its options are {', '.join(sorted(known))}",
+        )
+    options = dict(settings.options)
+    exports = "; ".join(f"export {name}={site.threads or 1}" for name in THREADS)
+    options["worker_init"] = "; ".join(filter(None, [options.get("worker_init"), exports]))
+    executor = HighThroughputExecutor(
+        label="mlphonon",
+        max_workers_per_node=site.workers,
+        available_accelerators=settings.accelerators or [],
+        provider=provider(**options),
+        **({} if settings.address is None else {"address": settings.address}),
+    )
+    return Config(
+        executors=[executor],
+        # What failed is judged by what the worker left behind, and tried again from here.
+        retries=0,
+        run_dir=os.environ.get("MLPHONON_PARSL_LOGS", "parsl-logs"),
+        initialize_logging=False,
+    )
+
+
+def _make_parsl(config: Config) -> Executor:
+    from parsl.concurrent import ParslPoolExecutor
+
+    return ParslPoolExecutor(config)

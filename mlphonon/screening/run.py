@@ -1,0 +1,245 @@
+"""One run of a campaign: tasks are claimed, computed by an executor, and entered."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from mlphonon.errors import MlphononError, ResultError
+from mlphonon.screening.outcome import Failure, Folder, Outcome
+from mlphonon.screening.store import Store
+from mlphonon.screening.tasks import (
+    Claimed,
+    claim,
+    count_crash,
+    count_open,
+    disown,
+    finish,
+    knows,
+    owners,
+    release,
+    renew,
+)
+from mlphonon.screening.work import Item, Job, work
+
+PULSE = 1.0
+"""Seconds between two looks at what others do, where there is nothing else to do."""
+
+FALSE_STARTS = 5
+"""Workers in a row that end before they began anything; then something else is wrong."""
+
+Group = tuple[Claimed, ...]
+Result = TypeVar("Result")
+
+
+@dataclass
+class Run:
+    """A run of a campaign; several may work on one store.
+
+    Attributes
+    ----------
+    store : Store
+        The database.
+    folder : Folder
+        What workers write to.
+    job : Job
+        What is done with every crystal.
+    calculation : str
+        Digest of what is computed.
+    crashes : int
+        How many times the process may end under a crystal.
+    lease : float
+        Seconds.
+    group : int
+        Crystals that are handed out together.
+    """
+
+    store: Store
+    folder: Folder
+    job: Job
+    calculation: str
+    crashes: int = 3
+    lease: float = 120.0
+    group: int = 1
+    owner: str = field(default_factory=lambda: f"{_here()}/{os.getpid()}/{uuid.uuid4().hex}")
+    _false_starts: int = 0
+    _trouble: list[MlphononError] = field(default_factory=list)
+
+    def outcomes(self, executor: Executor, in_flight: int) -> Iterator[Outcome]:
+        """Work until no task is left; yield how each ended that was entered by this run.
+
+        Parameters
+        ----------
+        executor : Executor
+            Runs the work; its processes see the campaign's folder.
+        in_flight : int
+            Groups that are handed out at once.
+
+        Raises
+        ------
+        MlphononError
+            If the potential cannot be loaded, nothing can be written, or the database is gone.
+        """
+        self._bury_the_dead()
+        flying: dict[Future[None], Group] = {}
+        with self._renewing():
+            try:
+                yield from self._enter()
+                while True:
+                    self._hand_out(executor, in_flight, flying)
+                    if flying:
+                        done, _ = wait(flying, PULSE, FIRST_COMPLETED)
+                        for future in done:
+                            self._look_at(future, flying.pop(future))
+                    elif self._do(count_open, self.calculation) == 0:
+                        break
+                    else:
+                        # Others hold what is left, or held it when they were killed.
+                        time.sleep(PULSE)
+                    yield from self._enter()
+                    if self._trouble:
+                        raise self._trouble[0]
+            finally:
+                self._give_back(flying)
+
+    def _hand_out(
+        self, executor: Executor, in_flight: int, flying: dict[Future[None], Group]
+    ) -> None:
+        while len(flying) < in_flight:
+            group = self._claim()
+            if not group:
+                return
+            for part in _apart(group):
+                items = tuple(Item(one.id, one.name, one.structure) for one in part)
+                for one in part:
+                    # Of a run that was killed.
+                    self.folder.forget_begun(one.id)
+                flying[executor.submit(work, self.job, items)] = part
+
+    def _claim(self) -> Group:
+        taken = self._do(claim, self.calculation, self.owner, self.group, self.lease)
+        return tuple(taken)
+
+    def _enter(self) -> Iterator[Outcome]:
+        """Bring into the database what workers noted."""
+        for outcome in self.folder.read_ended():
+            self.folder.forget_begun(outcome.task)
+            if self._do(finish, outcome):
+                self.folder.forget_ended(outcome.task)
+                yield outcome
+            elif self._do(knows, outcome.task):
+                self.folder.forget_ended(outcome.task)
+
+    def _look_at(self, future: Future[None], group: Group) -> None:
+        """Decide what becomes of crystals whose worker did not come to the end."""
+        error = future.exception()
+        if error is None:
+            self._false_starts = 0
+            return
+        left = [one for one in group if not self.folder.has_ended(one.id)]
+        if isinstance(error, MlphononError):
+            for one in left:
+                self.folder.forget_begun(one.id)
+            self._release([one.id for one in left])
+            raise error
+        begun = [one for one in left if self.folder.read_begun(one.id) is not None]
+        if begun or len(left) < len(group):
+            self._false_starts = 0
+        else:
+            self._false_starts += 1
+        if self._false_starts >= FALSE_STARTS:
+            self._release([one.id for one in left])
+            raise ResultError(
+                "workers end before they begin", f"{type(error).__name__}: {error}"
+            ) from error
+        for one in begun:
+            self._blame(one, error)
+        self._release([one.id for one in left if one not in begun])
+
+    def _blame(self, one: Claimed, error: BaseException) -> None:
+        """Count a crash; a crystal that the process often ended under is set aside."""
+        begun = self.folder.read_begun(one.id)
+        crashes = self._do(count_crash, one.id, self.owner)
+        if begun is None or crashes < self.crashes:
+            self.folder.forget_begun(one.id)
+            self._do(release, [one.id], self.owner, tried=True)
+            return
+        failure = Failure(
+            cause="crash",
+            message=f"the process ended under it {crashes} times ({type(error).__name__})",
+            last_words=self.folder.last_words(begun) or str(error) or None,
+        )
+        seconds = time.time() - begun.since
+        self.folder.end(Outcome(task=one.id, name=one.name, seconds=seconds, failure=failure))
+
+    def _give_back(self, flying: dict[Future[None], Group]) -> None:
+        """Let others have what was handed out and did not end."""
+        left = [one.id for future, group in flying.items() for one in group if future.cancel()]
+        running = [one.id for group in flying.values() for one in group if one.id not in left]
+        self._release(left)
+        if running:
+            self._do(release, running, self.owner, tried=True)
+
+    def _do(self, work: Callable[..., Result], *values: Any, **options: Any) -> Result:
+        """Do something in a transaction of its own."""
+        return self.store.run(lambda connection: work(connection, *values, **options))
+
+    def _release(self, names: list[str]) -> None:
+        if names:
+            self._do(release, names, self.owner)
+
+    def _bury_the_dead(self) -> None:
+        """Take over at once what runs of this machine held that are no more."""
+        for owner in self._do(owners, self.calculation):
+            host, pid, _ = owner.split("/")
+            if host == _here() and not _lives(int(pid)):
+                self._do(disown, owner)
+
+    @contextmanager
+    def _renewing(self) -> Iterator[None]:
+        """Renew the leases now and then, in a thread of its own."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(self.lease / 4):
+                try:
+                    self._do(renew, self.owner, self.lease)
+                except MlphononError as error:
+                    self._trouble.append(error)
+                    return
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def _apart(group: Group) -> list[Group]:
+    """Let those that a process has ended under be alone: the others shall not be blamed."""
+    sound = tuple(one for one in group if one.crashes == 0)
+    alone = [(one,) for one in group if one.crashes > 0]
+    return [sound, *alone] if sound else list(alone)
+
+
+def _here() -> str:
+    return socket.gethostname().replace("/", "-")
+
+
+def _lives(pid: int) -> bool:
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

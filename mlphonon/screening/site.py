@@ -1,0 +1,111 @@
+"""Where a campaign runs: how many workers, on what, and how long one crystal may take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mlphonon.errors import SettingsError
+
+
+class ParslSettings(BaseModel):
+    """A cluster, as Parsl knows it.
+
+    Attributes
+    ----------
+    provider : str
+        ``local``, ``slurm``, ``pbs``, ``torque``, ``lsf``, ``grid-engine`` or ``kubernetes``.
+    options : dict
+        Arguments of Parsl's provider, such as ``partition``, ``account``, ``nodes_per_block``,
+        ``max_blocks``, ``walltime``, ``scheduler_options``, ``worker_init``.
+    accelerators : int or list of str
+        GPUs of a node; each worker gets one of its own.
+    address : str, optional
+        Of this machine, as the nodes see it; Parsl finds out otherwise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    provider: Literal["local", "slurm", "pbs", "torque", "lsf", "grid-engine", "kubernetes"]
+    options: dict[str, Any] = Field(default_factory=dict)
+    accelerators: int | list[str] = 0
+    address: str | None = None
+
+
+class Site(BaseModel):
+    """Where and how a campaign runs; of no influence on its numbers.
+
+    Attributes
+    ----------
+    workers : int
+        Processes; on a cluster, those of one node.
+    threads : int, optional
+        Of each worker; an even share of the cores by default.
+    device : str
+        Of the potential: ``auto``, ``cpu`` or ``cuda``.
+    seconds, gigabytes : float, optional
+        Limits of one crystal.
+    crashes : int
+        How many times the process may end under a crystal before it is set aside.
+    together : int
+        Crystals that a worker computes at once, so that their structures share batches; for GPUs.
+    lease : float
+        Seconds after which another run may take over what this one does not renew.
+    keep_phonons : bool
+        Keep each crystal's phonons, not only its numbers.
+    parsl : ParslSettings, optional
+        A cluster; this machine by default.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workers: int = Field(default=1, ge=1)
+    threads: int | None = Field(default=None, ge=1)
+    device: str = "auto"
+    seconds: float | None = Field(default=None, gt=0)
+    gigabytes: float | None = Field(default=None, gt=0)
+    crashes: int = Field(default=3, ge=1)
+    together: int = Field(default=1, ge=1)
+    lease: float = Field(default=120.0, ge=1)
+    keep_phonons: bool = True
+    parsl: ParslSettings | None = None
+
+    @classmethod
+    def read(cls, path: Path, **changes: Any) -> Site:
+        """Read a YAML file; `changes` go before what it says.
+
+        Raises
+        ------
+        SettingsError
+            If it cannot be read or says something that cannot be.
+        """
+        try:
+            values = yaml.safe_load(path.read_text()) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise SettingsError(f"cannot read {path}", " ".join(str(error).split())) from error
+        if not isinstance(values, dict):
+            raise SettingsError(f"{path} describes no site", fix="write lines such as 'workers: 2'")
+        return make_site({**values, **changes}, str(path))
+
+
+def make_site(values: dict[str, Any], where: str = "") -> Site:
+    """Check what describes a site.
+
+    Raises
+    ------
+    SettingsError
+        If a name is unknown or a value cannot be; one line that names it.
+    """
+    try:
+        return Site.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"{where + ': ' if where else ''}'{name}' cannot be {first['input']!r}",
+            first["msg"],
+            f"a site is described by {', '.join(Site.model_fields)}",
+        ) from error

@@ -1,0 +1,177 @@
+"""Crystals to screen, from wherever they are: folders, files of many, databases."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from mlphonon.errors import CrystalError
+from mlphonon.evaluation.references.structures import atoms_of
+
+JSON_SUFFIXES = (".json", ".json.gz")
+NAMES = ("material_id", "mat_id", "mp_id", "id", "name")
+"""Keys under which databases keep the name of a structure."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """A structure as it was given.
+
+    Attributes
+    ----------
+    name : str
+        What it is called.
+    atoms : Atoms, optional
+        None if there is none to be had.
+    properties : dict
+        Numbers and truth values that came with it.
+    problem : str
+        Why there are no atoms.
+    """
+
+    name: str
+    atoms: Atoms | None
+    properties: dict[str, float | bool] = field(default_factory=dict)
+    problem: str = ""
+
+
+def read_sources(paths: Iterable[Path]) -> Iterator[Given]:
+    """Yield every structure of files, folders and databases.
+
+    A folder gives all files in it that hold structures (not those in folders in it). JSON is a list
+    of entries with a pymatgen ``structure``, or ASE's own; ``.db`` is an ASE database; all else is
+    what ASE reads. Files of a folder that hold no structure are passed over; one that was named is
+    not.
+
+    Raises
+    ------
+    CrystalError
+        If a path is not there, or a file that was named holds nothing.
+    """
+    for path in paths:
+        if path.is_dir():
+            files = sorted(file for file in path.iterdir() if file.is_file())
+            found = [given for file in files for given in _from_folder(file)]
+            if not found:
+                raise CrystalError(f"{path} holds no structure", fix="give a folder of crystals")
+            yield from found
+        elif path.is_file():
+            yield from _read(path)
+        else:
+            raise CrystalError(f"there is no {path}", fix="give files or folders of crystals")
+
+
+def of_object(one: Any, number: int) -> Given:
+    """Take ASE atoms, a pymatgen structure, or anything that `make_crystal` takes."""
+    from mlphonon.crystal import make_crystal
+
+    atoms = one if isinstance(one, Atoms) else make_crystal(one).given
+    return Given(_name(atoms.info, f"{atoms.symbols}-{number}"), atoms, scalars(atoms.info))
+
+
+def _from_folder(path: Path) -> list[Given]:
+    if path.name.startswith("."):
+        return []
+    try:
+        return list(_read(path))
+    except CrystalError as error:
+        return [] if _is_no_structure(path) else [Given(path.stem, None, {}, str(error))]
+
+
+def _is_no_structure(path: Path) -> bool:
+    """Tell whether ASE knows no format for a file."""
+    from ase.io.formats import UnknownFileTypeError, filetype
+
+    try:
+        filetype(str(path), guess=False)
+    except UnknownFileTypeError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _read(path: Path) -> Iterator[Given]:
+    if path.name.endswith(JSON_SUFFIXES) and (entries := _entries(path)) is not None:
+        yield from (_of_entry(path, number, entry) for number, entry in enumerate(entries, start=1))
+    elif path.suffix == ".db":
+        yield from _of_database(path)
+    else:
+        yield from _of_file(path)
+
+
+def _entries(path: Path) -> list[Any] | None:
+    """Return the entries of a JSON list with structures; None if it is something else (ASE's)."""
+    try:
+        data = path.read_bytes()
+        found = json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
+    except (OSError, EOFError, ValueError) as error:
+        raise CrystalError(f"cannot read {path}", str(error)) from error
+    if isinstance(found, Mapping) and isinstance(found.get("entries"), list):
+        found = found["entries"]
+    has_structures = isinstance(found, list) and found and isinstance(found[0], Mapping)
+    return found if has_structures and "structure" in found[0] else None
+
+
+def _of_entry(path: Path, number: int, entry: Mapping[str, Any]) -> Given:
+    name = _name(entry, f"{path.name.partition('.')[0]}-{number}")
+    if "formula" in entry and str(entry["formula"]) not in name:
+        name = f"{entry['formula']}_{name}"
+    more = entry.get("data")
+    properties = scalars(entry) | (scalars(more) if isinstance(more, Mapping) else {})
+    try:
+        return Given(name, atoms_of(entry["structure"]), properties)
+    # What a damaged entry lacks is not foreseen.
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        return Given(name, None, properties, f"entry {number} holds no crystal; {error}")
+
+
+def _of_database(path: Path) -> Iterator[Given]:
+    import ase.db
+
+    # A file that is no database meets sqlite with errors of many kinds.
+    try:
+        rows = list(ase.db.connect(path).select())
+    except Exception as error:
+        raise CrystalError(f"cannot read the ASE database {path}", str(error)) from error
+    if not rows:
+        raise CrystalError(f"{path} holds no structure")
+    for row in rows:
+        name = _name(row.key_value_pairs, f"{path.stem}-{row.id}")
+        yield Given(name, row.toatoms(), scalars(row.key_value_pairs))
+
+
+def _of_file(path: Path) -> Iterator[Given]:
+    import ase.io
+
+    # A parser meets damaged text with any exception there is.
+    try:
+        images = ase.io.read(path, index=":")
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CrystalError(f"cannot read a crystal from {path}", reason) from error
+    if not images:
+        raise CrystalError(f"{path} holds no structure")
+    for number, atoms in enumerate(images, start=1):
+        plain = path.stem if len(images) == 1 else f"{path.stem}-{number}"
+        yield Given(_name(atoms.info, plain), atoms, scalars(atoms.info))
+
+
+def _name(values: Mapping[str, Any], otherwise: str) -> str:
+    return next((str(values[key]) for key in NAMES if values.get(key)), otherwise)
+
+
+def scalars(values: Mapping[str, Any]) -> dict[str, float | bool]:
+    """Return what is a number or a truth value, under names that an expression can hold."""
+    return {
+        str(key): bool(value) if isinstance(value, bool | np.bool_) else float(value)
+        for key, value in values.items()
+        if str(key).isidentifier() and isinstance(value, int | float | np.number | np.bool_)
+    }

@@ -1,0 +1,364 @@
+"""What a campaign keeps of a crystal, against formulas of its springs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from phonopy.structure.atomic_data import get_atomic_data
+from scipy import constants
+
+from mlphonon import Phonons, compute_phonons
+from mlphonon.potentials.calculator import AsePotential
+from mlphonon.potentials.potential import Potential
+from mlphonon.screening.quantities import (
+    QUANTITIES,
+    THERMAL,
+    measure,
+    measure_thermal,
+)
+from mlphonon.screening.transport import (
+    isotope_grid,
+    isotope_rates,
+    mean_isotope_rate,
+)
+from tests.crystals import VIEWS, quartz, rocksalt
+from tests.springs import (
+    TO_THZ,
+    LatticeSprings,
+    NetworkSprings,
+    cubic_axes,
+    fcc_neighbours,
+    simple_cubic,
+)
+
+TERAHERTZ = constants.h * 1e12 / constants.k
+"""h times 1 THz, K."""
+
+A, STIFFNESS = 3.6, 2.0
+
+
+@pytest.fixture(scope="module")
+def copper() -> Phonons:
+    """fcc with central springs to nearest neighbours: C_11 = 2 K/a, C_12 = C_44 = K/a."""
+    springs = LatticeSprings(fcc_neighbours(A), STIFFNESS, 0.0)
+    return compute_phonons(bulk("Cu", a=A), AsePotential(springs), min_length=10, mesh=250)
+
+
+@pytest.fixture(scope="module")
+def of_copper(copper: Phonons) -> dict:
+    return measure(copper)
+
+
+@pytest.fixture(scope="module")
+def of_rocksalt(rocksalt_phonons: Phonons) -> dict:
+    return measure(rocksalt_phonons)
+
+
+@pytest.fixture(scope="module")
+def of_quartz(quartz_phonons: Phonons) -> dict:
+    return measure(quartz_phonons)
+
+
+def sound_velocity_by_hand() -> float:
+    """Debye's mean of `copper`, m/s, over a grid of angles."""
+    modulus = STIFFNESS * constants.e / 1e-20 / (A * 1e-10)
+    density = 4 * 63.546 * constants.atomic_mass / (A * 1e-10) ** 3
+    heights, shares = np.polynomial.legendre.leggauss(40)
+    angles = (np.arange(60) + 0.5) * np.pi / 30
+    powers = []
+    for z in heights:
+        n = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1) * np.sqrt(1 - z**2)
+        n[:, 2] = z
+        # (C_11 - C_44) n_i^2 + C_44 on the diagonal, (C_12 + C_44) n_i n_j off it.
+        christoffel = 2 * n[:, :, None] * n[:, None, :]
+        diagonal = np.arange(3)
+        christoffel[:, diagonal, diagonal] = n**2 + 1
+        squares = np.linalg.eigvalsh(christoffel) * modulus / density
+        powers.append((squares**-1.5).mean())
+    return float((np.array(powers) @ shares / 2) ** (-1 / 3))
+
+
+def test_every_quantity_is_measured_and_is_what_it_says(
+    of_copper: dict, of_rocksalt: dict, of_quartz: dict
+) -> None:
+    for found in (of_copper, of_rocksalt, of_quartz):
+        assert list(found) == [quantity.name for quantity in QUANTITIES]
+        for quantity in QUANTITIES:
+            value = found[quantity.name]
+            assert value is None or type(value) is quantity.kind, quantity.name
+    assert {name for name, value in of_copper.items() if value is None} == {"gap"}
+    assert None not in of_quartz.values()
+
+
+def test_quantities_have_names_of_their_own() -> None:
+    names = [quantity.name for quantity in (*QUANTITIES, *THERMAL)]
+    assert len(set(names)) == len(names)
+    assert all(quantity.description for quantity in (*QUANTITIES, *THERMAL))
+
+
+def test_cell(of_rocksalt: dict, rocksalt_phonons: Phonons) -> None:
+    assert of_rocksalt["formula"] == "NaCl"
+    assert of_rocksalt["spacegroup"] == "Fm-3m (225)"
+    assert of_rocksalt["n_atoms"] == 2
+    assert of_rocksalt["mass"] == pytest.approx((22.98977 + 35.453) / 2, rel=1e-4)
+    assert of_rocksalt["volume"] == pytest.approx(5.69**3 / 8, rel=1e-6)
+    # 58.44 g in a mole of NaCl, four of which fill a cube.
+    density = 4 * 58.443 / constants.N_A / (5.69e-8) ** 3
+    assert of_rocksalt["density"] == pytest.approx(density, rel=1e-4)
+    assert of_rocksalt["n_atoms_supercell"] == len(rocksalt_phonons.phonopy.supercell)
+
+
+def test_gap_of_rocksalt(of_rocksalt: dict) -> None:
+    """At L the heavy and the light atoms move alone, each against all its springs."""
+    heavy, light = (TO_THZ * np.sqrt(8.0 / mass) for mass in (35.453, 22.98977))
+    assert of_rocksalt["gap"] == pytest.approx(light - heavy, rel=1e-4)
+    optical = TO_THZ * np.sqrt(8.0 * (1 / 35.453 + 1 / 22.98977))
+    assert of_rocksalt["max_frequency"] == pytest.approx(optical, rel=1e-4)
+    assert of_rocksalt["min_frequency"] == pytest.approx(0, abs=1e-3)
+    assert of_rocksalt["stable"]
+    assert of_rocksalt["stable_by_share"]
+    assert of_rocksalt["imaginary_share"] == 0
+
+
+def test_branches_that_overlap_leave_no_gap(of_quartz: dict) -> None:
+    assert of_quartz["gap"] == 0
+
+
+def test_elastic_quantities(of_copper: dict) -> None:
+    unit = STIFFNESS / A * constants.e * 1e30 / 1e9
+    assert of_copper["bulk_modulus"] == pytest.approx(4 / 3 * unit, rel=2e-3)
+    # C' = 1/2, C_44 = 1: Voigt (1 + 3) / 5, Reuss 5 C' C_44 / (2 C_44 + 3 C').
+    shear = (0.8 + 2.5 / 3.5) / 2
+    assert of_copper["shear_modulus"] == pytest.approx(shear * unit, rel=2e-3)
+    velocity = sound_velocity_by_hand()
+    assert of_copper["sound_velocity"] == pytest.approx(velocity / 1e3, rel=2e-3)
+    density = 4 / (A * 1e-10) ** 3
+    theta = constants.hbar / constants.k * velocity * (6 * np.pi**2 * density) ** (1 / 3)
+    assert of_copper["debye_temperature"] == pytest.approx(theta, rel=2e-3)
+
+
+@pytest.mark.parametrize("name", ["copper", "rocksalt"])
+def test_debye_temperature_is_that_of_the_cold_crystal(
+    name: str, copper: Phonons, rocksalt_springs: Potential
+) -> None:
+    """C_V = 12/5 pi^4 R (T/theta)^3 per mole of atoms, be there one or two in the cell."""
+    phonons = copper
+    if name == "rocksalt":
+        phonons = compute_phonons(rocksalt(), rocksalt_springs, min_length=11, mesh=300)
+    theta = measure(phonons)["debye_temperature"]
+    parts = np.array([75.0, 55.0])
+    rows = measure_thermal(phonons, theta / parts)
+    ratios = np.array([row["c_v"] for row in rows]) / (2.4 * np.pi**4 * constants.R / parts**3)
+    # Two temperatures eliminate the next term, in T^5.
+    cold = ratios @ (parts**2 * [1, -1]) / (parts**2 @ [1, -1])
+    assert cold == pytest.approx(1, abs=0.01)
+
+
+def test_debye_temperature_of_the_spectrum(of_copper: dict, of_rocksalt: dict) -> None:
+    """<w^2> is the mean of spring over mass: 4 K of the fcc lattice, 2 K + 4 K' of rocksalt."""
+    for found, mean in (
+        (of_copper, 4 * STIFFNESS / 63.546),
+        (of_rocksalt, 8.0 * (1 / 35.453 + 1 / 22.98977) / 2),
+    ):
+        theta = TERAHERTZ * TO_THZ * np.sqrt(5 / 3 * mean)
+        assert found["debye_temperature_dos"] == pytest.approx(theta, rel=2e-4)
+
+
+def test_thermal_properties_are_per_mole_of_atoms(rocksalt_phonons: Phonons) -> None:
+    cold, hot = measure_thermal(rocksalt_phonons, [0, 4000.0])
+    assert list(hot) == ["temperature", *(quantity.name for quantity in THERMAL)]
+    assert all(type(value) is float for value in hot.values())
+    assert (cold["temperature"], cold["c_v"], cold["entropy"]) == (0, 0, 0)
+    assert cold["free_energy"] == pytest.approx(measure(rocksalt_phonons)["zero_point_energy"])
+    assert hot["c_v"] == pytest.approx(3 * constants.R, rel=2e-3)
+
+
+def test_zero_point_energy(of_rocksalt: dict, rocksalt_phonons: Phonons) -> None:
+    """Three modes of h nu / 2 to an atom."""
+    _, frequencies, stars = rocksalt_phonons.mesh
+    mean = stars @ frequencies.mean(axis=1) / stars.sum()
+    energy = 3 * constants.h * mean * 1e12 / 2 * constants.N_A / 1e3
+    assert of_rocksalt["zero_point_energy"] == pytest.approx(energy, rel=1e-4)
+
+
+def heat_capacities(frequencies: np.ndarray) -> np.ndarray:
+    """Of modes at 300 K, in units of k."""
+    half = TERAHERTZ * frequencies / 300 / 2
+    return (half / np.sinh(half)) ** 2
+
+
+def test_group_velocity_against_finite_differences(
+    quartz_phonons: Phonons, of_quartz: dict
+) -> None:
+    """On another mesh, without any point of high symmetry."""
+    numbers = np.array([7, 7, 6])
+    whole = np.stack(np.meshgrid(*map(np.arange, numbers), indexing="ij"), -1).reshape(-1, 3)
+    qpoints = (whole + np.array([0.31, 0.17, 0.43])) / numbers
+    steps = 1e-4 * quartz_phonons.atoms.cell.array.T
+    slopes = [
+        quartz_phonons.frequencies(qpoints + step) - quartz_phonons.frequencies(qpoints - step)
+        for step in steps
+    ]
+    # Angular frequency over wave number: the factors 2 pi cancel; THz A are 0.1 km/s.
+    squares = (np.array(slopes) ** 2).sum(axis=0) / (2 * 1e-4) ** 2 / 100
+    heat = heat_capacities(quartz_phonons.frequencies(qpoints))
+    expected = np.sqrt((heat * squares).sum() / heat.sum())
+    assert of_quartz["group_velocity"] == pytest.approx(expected, rel=0.03)
+
+
+def mass_variance(symbol: str) -> float:
+    _, masses, shares = np.array(get_atomic_data().isotope_data[symbol]).T
+    return float(shares @ masses**2 / (shares @ masses) ** 2 - 1)
+
+
+def test_isotopes_scatter_long_waves_as_the_fourth_power(copper: Phonons) -> None:
+    """Tamura's limit, 1/tau = V g w^4 / (4 pi v^3), v Debye's mean velocity.
+
+    In a cubic crystal of one atom |e* . e'|^2 is 1/3 in the mean over all modes of one frequency,
+    so 1/tau = pi/6 V g w^2 D(w), and D = 3 w^2 / (2 pi^2 v^3) for long waves. Modes of three
+    wave vectors differ by a few per cent, as tetrahedra do.
+    """
+    grid = isotope_grid(copper.phonopy, np.array([40, 40, 40]))
+    wanted = [[2, 1, 0], [1, 1, 0], [2, 1, 1]]
+    points = np.array([np.flatnonzero((grid.addresses == q).all(axis=1))[0] for q in wanted])
+    frequencies, rates = isotope_rates(copper.phonopy, grid, points)
+    omega = 2 * np.pi * frequencies * 1e12
+    volume = (A * 1e-10) ** 3 / 4
+    limit = volume * mass_variance("Cu") * omega**4 / (4 * np.pi * sound_velocity_by_hand() ** 3)
+    ratios = rates * 1e12 / limit
+    np.testing.assert_allclose(ratios, 1, atol=0.12)
+    assert ratios.mean() == pytest.approx(1, abs=0.05)
+
+
+def rate_by_density(phonons: Phonons) -> float:
+    """Mean rate of a cubic crystal whose atoms sit on cubic sites, 1/ps.
+
+    There the sum over e' gives a third of the atom's density of states: 1/tau = pi/6 w^2
+    sum_k g_k |e_k|^2 D_k(w), and the sum over modes of one frequency turns |e_k|^2 into D_k.
+    """
+    dos = phonons.dos(projected=True)
+    f, heat = dos.frequencies[1:], heat_capacities(dos.frequencies[1:])
+    variances = np.array([mass_variance(symbol) for symbol in dos.symbols])
+    # w^2 D(w) dw/df is 2 pi f^2 D(f), D per THz.
+    strength = np.pi / 6 * 2 * np.pi * f**2 * (variances @ dos.projected[:, 1:] ** 2)
+    return float(np.trapezoid(heat * strength, f) / np.trapezoid(heat * dos.total[1:], f))
+
+
+@pytest.fixture(scope="module")
+def metal() -> Phonons:
+    return compute_phonons(bulk("Cu"), EMT(), min_length=12, mesh=40, projected_mesh=60)
+
+
+@pytest.fixture(scope="module")
+def of_two_species() -> Phonons:
+    """Both of which are mixtures of isotopes."""
+    atoms = bulk("MgSe", "rocksalt", a=5.46)
+    springs = AsePotential(NetworkSprings(atoms, reach=4.2))
+    return compute_phonons(atoms, springs, min_length=9, mesh=40, projected_mesh=60)
+
+
+def test_mean_isotope_rate_follows_from_densities_of_states(
+    metal: Phonons, of_two_species: Phonons
+) -> None:
+    for phonons in (metal, of_two_species):
+        assert mean_isotope_rate(phonons) == pytest.approx(rate_by_density(phonons), rel=0.05)
+
+
+@pytest.mark.parametrize(("symbol", "expected"), [("Al", 0.0), ("Po", None), ("Tc", None)])
+def test_elements_without_a_mixture_of_isotopes(symbol: str, expected: float | None) -> None:
+    springs = AsePotential(LatticeSprings(cubic_axes(3.3), 3.0, 1.0))
+    found = measure(compute_phonons(simple_cubic(3.3, symbol), springs, min_length=6, mesh=20))
+    assert found["isotope_rate"] == expected
+    assert found["group_velocity"] > 0
+
+
+def test_unstable_crystal_has_no_sound() -> None:
+    """Transverse springs that push: shear waves along an axis are unstable."""
+    springs = AsePotential(LatticeSprings(cubic_axes(3.3), 3.0, -0.1))
+    phonons = compute_phonons(simple_cubic(3.3), springs, min_length=9, mesh=40)
+    found = measure(phonons)
+    assert {name for name, value in found.items() if value is None} == {
+        "gap",
+        "sound_velocity",
+        "debye_temperature",
+        "bulk_modulus",
+        "shear_modulus",
+    }
+    assert not found["stable"]
+    assert found["min_frequency"] == pytest.approx(-TO_THZ * np.sqrt(0.8 / 63.546), rel=1e-3)
+    assert found["imaginary_share"] == phonons.stability.imaginary_share > 0
+    theta = TERAHERTZ * TO_THZ * np.sqrt(5 / 3 * (2 * 3.0 - 4 * 0.1) / 63.546)
+    assert found["debye_temperature_dos"] == pytest.approx(theta, rel=1e-3)
+    assert 0 < found["group_velocity"] < 10
+
+
+def test_crystal_that_nothing_holds() -> None:
+    """All springs push: no mode is real, and there is nothing to take a mean of."""
+    springs = AsePotential(LatticeSprings(cubic_axes(3.3), -1.0, -0.1))
+    found = measure(compute_phonons(simple_cubic(3.3), springs, min_length=6, mesh=20))
+    assert found["debye_temperature_dos"] is None
+    assert found["group_velocity"] is None
+    assert found["isotope_rate"] is None
+    assert found["imaginary_share"] > 0.9
+
+
+def test_failures_are_no_properties(
+    quartz_phonons: Phonons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unstable long wave has no velocity; algebra that fails is another matter."""
+
+    def fail(_phonopy: object) -> None:
+        raise np.linalg.LinAlgError("Eigenvalues did not converge")
+
+    monkeypatch.setattr("mlphonon.evaluation.metrics.acoustic.elasticity", fail)
+    with pytest.raises(np.linalg.LinAlgError):
+        measure(quartz_phonons)
+
+
+OF_THE_WAY_THERE = ("residual_force", "residual_stress", "steps", "notes", "volume_change")
+"""Tell how a crystal was given and relaxed, and are nearly zero here."""
+
+
+def measure_quartz(view: str | None = None) -> dict:
+    atoms = quartz()
+    springs = AsePotential(NetworkSprings(atoms, reach=3.2))
+    given = atoms if view is None else VIEWS[view](atoms)
+    return measure(compute_phonons(given, springs, min_length=9, mesh=30, displacement=1e-3))
+
+
+@pytest.fixture(scope="module")
+def as_it_stands() -> dict:
+    return measure_quartz()
+
+
+@pytest.mark.parametrize("view", ["rotated", "supercell", "sheared", "axes renamed"])
+def test_quantities_do_not_depend_on_how_the_crystal_is_given(
+    view: str, as_it_stands: dict
+) -> None:
+    found = measure_quartz(view)
+    for name, value in as_it_stands.items():
+        if name not in OF_THE_WAY_THERE:
+            same = pytest.approx(value, rel=1e-4, abs=1e-5) if isinstance(value, float) else value
+            assert found[name] == same, name
+
+
+def test_bulk_modulus_is_the_curvature_of_the_energy(metal: Phonons) -> None:
+    """That of long waves is V d^2E/dV^2, with E straight from the potential."""
+    found = measure(metal)
+    energies = []
+    for strain in (-0.002, 0.0, 0.002):
+        atoms = metal.atoms.copy()
+        atoms.set_cell(atoms.cell * (1 + strain), scale_atoms=True)
+        atoms.calc = EMT()
+        energies.append(atoms.get_potential_energy())
+    volume = metal.atoms.get_volume()
+    curvature = (energies[0] - 2 * energies[1] + energies[2]) / 0.002**2
+    modulus = curvature / 9 / volume * constants.e * 1e21
+    assert found["bulk_modulus"] == pytest.approx(modulus, rel=0.01)
+    assert found["energy"] == pytest.approx(energies[1], abs=1e-6)
+    assert found["volume_change"] == pytest.approx(volume / (3.61**3 / 4) - 1, abs=1e-6)
+    assert found["residual_force"] < 1e-4
+    assert found["residual_stress"] is not None
+    assert found["steps"] > 0

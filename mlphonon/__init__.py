@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlphonon.potentials.named.installation import install_potential
     from mlphonon.potentials.potential import Evaluation, Potential, PotentialInfo
     from mlphonon.results import BandStructure, DensityOfStates, ThermalProperties
+    from mlphonon.screening.campaign import Campaign
     from mlphonon.settings import PhononSettings
     from mlphonon.workflow import compute_phonons
 
@@ -27,6 +28,7 @@ __version__ = "0.1.0"
 # Where each public name lives; imported when first asked for, so that `import mlphonon` is quick.
 _HOMES = {
     "BandStructure": "mlphonon.results",
+    "Campaign": "mlphonon.screening.campaign",
     "Crystal": "mlphonon.crystal",
     "DensityOfStates": "mlphonon.results",
     "Evaluation": "mlphonon.potentials.potential",
@@ -46,6 +48,7 @@ _HOMES = {
 
 __all__ = [
     "BandStructure",
+    "Campaign",
     "Crystal",
     "DensityOfStates",
     "Evaluation",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write text under a hidden name beside `path`, then give it its own.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write text (UTF-8) or bytes under a hidden name beside `path`, then give it its own.
 
     Raises
     ------
@@ -14,5 +15,10 @@ def write_whole(path: Path, text: str) -> None:
         If it cannot be written; what was at `path` is still there then.
     """
     part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    try:
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
+        part.replace(path)
+    except OSError:
+        with suppress(OSError):
+            part.unlink()
+        raise

@@ -77,7 +77,7 @@ def run_screen(
     from mlphonon.force_constants.planning import describe_duration
     from mlphonon.screening.calculation import PotentialSource
     from mlphonon.screening.campaign import Campaign, Plan
-    from mlphonon.screening.sources import read_sources
+    from mlphonon.screening.sources import check_paths, read_sources
     from mlphonon.settings import make_settings, read_settings
 
     site = _site(config, {"workers": workers, "device": device})
@@ -89,15 +89,17 @@ def run_screen(
     )
     reporter = TerminalReporter(quiet)
     with prints_dropped():
+        # Before a database is made, so that a mistake leaves none behind.
+        check_paths(sources or [])
+        digest = plan.calculation().digest()
         campaign = Campaign(store, output, create=bool(sources), reporter=reporter)
         added = campaign.add(plan, islice(read_sources(sources or []), limit))
-        digest = plan.calculation().digest()
         if sources:
             reporter.say(added.describe())
         reporter.say(lambda: f"about {describe_duration(campaign.predict(plan))} of work")
         if not dry_run:
             _compute(campaign, plan, digest, reporter)
-    _print_status(campaign.status(digest))
+    typer.echo("\n".join(_status_lines(campaign.status(digest))))
 
 
 def _compute(campaign: Campaign, plan: Any, digest: str, reporter: Any) -> None:
@@ -115,7 +117,7 @@ def _compute(campaign: Campaign, plan: Any, digest: str, reporter: Any) -> None:
 def show_status(store: StoreArgument, calculation: CalculationOption = None) -> None:
     """Say how many crystals are done, running and failed, how quickly it goes and what is left."""
     campaign = _open(store)
-    _print_status(campaign.status(calculation))
+    typer.echo("\n".join(_status_lines(campaign.status(calculation))))
     shown: dict[str, int] = {}
     for one in campaign.failures(calculation):
         shown[one["cause"]] = shown.get(one["cause"], 0) + 1
@@ -194,6 +196,42 @@ def export_results(
     typer.echo(f"{len(table)} crystals -> {output}")
 
 
+@app.command("report")
+def write_report(
+    store: StoreArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", help="HTML file.")] = Path(
+        "campaign.html"
+    ),
+    by: Annotated[str, typer.Option(help="What is ranked by.")] = "max_frequency",
+    where: Annotated[str | None, typer.Option(help="Condition on what is ranked.")] = "stable",
+    top: Annotated[int, typer.Option(min=1, max=50, help="How many are shown.")] = 12,
+    ascending: Annotated[bool, typer.Option("--ascending", help="The smallest first.")] = False,
+    heat: Annotated[
+        str, typer.Option(help="What colours the periodic table: mean over an element's crystals.")
+    ] = "debye_temperature",
+    calculation: CalculationOption = None,
+) -> None:
+    """Write a page: distributions, a periodic table, the top list with pictures, failures."""
+    from mlphonon.report.screening.page import Summary, write_page
+    from mlphonon.screening.ranking import rank
+
+    campaign = _open(store)
+    table = campaign.results(calculation)
+    summary = Summary(
+        title=Path(store).stem,
+        status=_status_lines(campaign.status(calculation)),
+        table=table,
+        failures=campaign.failures(calculation),
+        ranked=rank(table, by, where, top, ascending),
+        by=by,
+        where=where,
+        folders=campaign.folders(calculation),
+        heat=heat,
+    )
+    write_page(output, summary)
+    typer.echo(f"{len(table)} crystals -> {output}")
+
+
 def _open(store: str) -> Campaign:
     from mlphonon.screening.campaign import Campaign
 
@@ -218,16 +256,16 @@ def _temperatures(text: str) -> tuple[float, ...]:
         ) from error
 
 
-def _print_status(status: Status) -> None:
+def _status_lines(status: Status) -> list[str]:
     from mlphonon.force_constants.planning import describe_duration
 
     counts = status.counts
-    typer.echo(status.calculation.describe())
     line = ", ".join(f"{number} {state}" for state, number in counts.items())
     causes = ", ".join(f"{number} {cause}" for cause, number in status.failures.items())
-    typer.echo(f"{line}{f' ({causes})' if causes else ''}")
+    lines = [status.calculation.describe(), f"{line}{f' ({causes})' if causes else ''}"]
     if status.duplicates:
-        typer.echo(f"{status.duplicates} crystals given twice are computed once")
+        lines.append(f"{status.duplicates} crystals given twice are computed once")
     if counts["waiting"] + counts["running"] and status.seconds_left is not None:
         left = describe_duration(status.seconds_left)
-        typer.echo(f"{status.rate:.0f} an hour, {left} left")
+        lines.append(f"{status.rate:.0f} an hour, {left} left")
+    return lines

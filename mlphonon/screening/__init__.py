@@ -1,1 +1,1 @@
-"""Campaigns over many crystals: a store, workers, ranking."""
+"""Campaigns over many crystals: a database, workers, ranking."""

@@ -35,7 +35,7 @@ from mlphonon.screening.site import Site
 from mlphonon.screening.sources import Given, of_object, read_sources
 from mlphonon.screening.store import Store, settle_folder
 from mlphonon.screening.table import Table
-from mlphonon.screening.tasks import add_calculation, costliest, open_cost, retry
+from mlphonon.screening.tasks import Lease, add_calculation, costliest, open_cost, retry
 from mlphonon.screening.work import Job, Limits
 from mlphonon.settings import PhononSettings, make_settings
 from mlphonon.workflow import Reporter, Silent
@@ -178,7 +178,7 @@ class Campaign:
             job,
             self._enter(plan).digest(),
             crashes=site.crashes,
-            lease=site.lease,
+            lease=Lease(site.lease, site.cheapest_first),
             group=site.together,
         )
         # One more for each worker, so that none waits for the database.

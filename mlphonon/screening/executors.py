@@ -48,8 +48,10 @@ def executor_of(site: Site) -> Iterator[Executor]:
         local = LocalWorkers(site.workers, site.threads)
         try:
             yield local
-        finally:
+        except BaseException:
             local.shutdown(cancel_futures=True)
+            raise
+        local.shutdown()
         return
     with _quiet_parsl(), _make_parsl(parsl_config(site, site.parsl)) as executor:
         yield executor

@@ -7,13 +7,13 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
 from mlphonon.errors import ResultError, SettingsError
+from mlphonon.files import write_whole
 from mlphonon.screening.expressions import column_of, evaluate
 from mlphonon.screening.table import Table
 
@@ -95,13 +95,9 @@ def write_table(table: Table, path: Path) -> None:
             f"use {', '.join(WRITERS)}",
         )
     content = WRITERS[path.suffix.lower()](table)
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.write_bytes(content)
-        part.replace(path)
+        write_whole(path, content)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise ResultError(f"cannot write {path}", error.strerror or str(error)) from error
 
 

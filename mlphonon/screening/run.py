@@ -18,6 +18,7 @@ from mlphonon.screening.outcome import Failure, Folder, Outcome
 from mlphonon.screening.store import Store
 from mlphonon.screening.tasks import (
     Claimed,
+    Lease,
     claim,
     count_crash,
     count_open,
@@ -56,8 +57,8 @@ class Run:
         Digest of what is computed.
     crashes : int
         How many times the process may end under a crystal.
-    lease : float
-        Seconds.
+    lease : Lease
+        How tasks are taken.
     group : int
         Crystals that are handed out together.
     """
@@ -67,7 +68,7 @@ class Run:
     job: Job
     calculation: str
     crashes: int = 3
-    lease: float = 120.0
+    lease: Lease = field(default_factory=Lease)
     group: int = 1
     owner: str = field(default_factory=lambda: f"{_here()}/{os.getpid()}/{uuid.uuid4().hex}")
     _false_starts: int = 0
@@ -209,9 +210,9 @@ class Run:
         over = threading.Event()
 
         def beat() -> None:
-            while not over.wait(self.lease / 4):
+            while not over.wait(self.lease.seconds / 4):
                 try:
-                    self._do(renew, self.owner, self.lease)
+                    self._do(renew, self.owner, self.lease.seconds)
                 except MlphononError as error:
                     self._trouble.append(error)
                     return

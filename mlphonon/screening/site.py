@@ -54,6 +54,9 @@ class Site(BaseModel):
         Crystals that a worker computes at once, so that their structures share batches; for GPUs.
     lease : float
         Seconds after which another run may take over what this one does not renew.
+    cheapest_first : bool
+        Compute the cheapest crystals first, to have many soon. The costliest come first otherwise,
+        so that at the end no worker is alone with a long one.
     keep_phonons : bool
         Keep each crystal's phonons, not only its numbers.
     parsl : ParslSettings, optional
@@ -70,6 +73,7 @@ class Site(BaseModel):
     crashes: int = Field(default=3, ge=1)
     together: int = Field(default=1, ge=1)
     lease: float = Field(default=120.0, ge=1)
+    cheapest_first: bool = False
     keep_phonons: bool = True
     parsl: ParslSettings | None = None
 

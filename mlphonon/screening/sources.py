@@ -55,17 +55,30 @@ def read_sources(paths: Iterable[Path]) -> Iterator[Given]:
     CrystalError
         If a path is not there, or a file that was named holds nothing.
     """
-    for path in paths:
+    for path in check_paths(paths):
         if path.is_dir():
             files = sorted(file for file in path.iterdir() if file.is_file())
             found = [given for file in files for given in _from_folder(file)]
             if not found:
                 raise CrystalError(f"{path} holds no structure", fix="give a folder of crystals")
             yield from found
-        elif path.is_file():
-            yield from _read(path)
         else:
+            yield from _read(path)
+
+
+def check_paths(paths: Iterable[Path]) -> list[Path]:
+    """Return the paths, all of them there.
+
+    Raises
+    ------
+    CrystalError
+        If one is not.
+    """
+    asked = list(paths)
+    for path in asked:
+        if not path.exists():
             raise CrystalError(f"there is no {path}", fix="give files or folders of crystals")
+    return asked
 
 
 def of_object(one: Any, number: int) -> Given:

@@ -60,6 +60,14 @@ class Claimed:
     cost: float
 
 
+@dataclass(frozen=True)
+class Lease:
+    """How tasks are taken: for how many seconds, and which come first."""
+
+    seconds: float = 120.0
+    cheapest_first: bool = False
+
+
 def add_calculation(connection: Connection, calculation: Calculation) -> None:
     """Enter a calculation, unless it is there."""
     digest = calculation.digest()
@@ -113,20 +121,21 @@ def add_tasks(
 
 
 def claim(
-    connection: Connection, calculation: str, owner: str, count: int, lease: float
+    connection: Connection, calculation: str, owner: str, count: int, lease: Lease
 ) -> list[Claimed]:
     """Take up to `count` tasks that wait, or whose lease has run out.
 
-    Those that were begun least often come first, and of these the costliest; so what always fails
-    comes when all else is done, and no long task is left for the end.
+    Those that were begun least often come first, so that what always fails comes when all else is
+    done; and of these the costliest, so that no long task is left for the end.
     """
     now = time.time()
     free = and_(tasks.c.calculation == calculation, _is_free(now))
+    price = tasks.c.cost if lease.cheapest_first else tasks.c.cost.desc()
     wanted = (
         select(tasks.c.id, crystals.c.name, crystals.c.structure, tasks.c.crashes, tasks.c.cost)
         .join(crystals, crystals.c.key == tasks.c.crystal)
         .where(free)
-        .order_by(tasks.c.attempts, tasks.c.cost.desc(), tasks.c.id)
+        .order_by(tasks.c.attempts, price, tasks.c.id)
         .limit(count)
     )
     taken = []
@@ -137,7 +146,7 @@ def claim(
             .values(
                 state=State.RUNNING,
                 owner=owner,
-                lease_until=now + lease,
+                lease_until=now + lease.seconds,
                 attempts=tasks.c.attempts + 1,
                 changed=now,
             )

@@ -17,6 +17,7 @@ from mlphonon.screening.outcome import Failure, Outcome
 from mlphonon.screening.store import Store
 from mlphonon.screening.tables import crystals, metadata, tasks
 from mlphonon.screening.tasks import (
+    Lease,
     State,
     add_calculation,
     add_tasks,
@@ -58,7 +59,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def taken(store: Store, owner: str, count: int = 9, lease: float = 60.0) -> list[str]:
-    found = store.run(lambda c: claim(c, DIGEST, owner, count, lease))
+    found = store.run(lambda c: claim(c, DIGEST, owner, count, Lease(lease)))
     return [one.name.removeprefix("crystal ") for one in found]
 
 
@@ -103,6 +104,11 @@ def test_the_costliest_comes_first_and_nobody_gets_it_twice(store: Store):
     assert taken(store, "you") == []
 
 
+def test_the_cheapest_comes_first_if_asked(store: Store):
+    found = store.run(lambda c: claim(c, DIGEST, "me", 2, Lease(60, cheapest_first=True)))
+    assert [one.cost for one in found] == [1.0, 2.0]
+
+
 def test_a_lease_that_ran_out_is_taken_over_and_a_renewed_one_is_not(store: Store):
     taken(store, "me", 1, lease=-1)
     taken(store, "you", 1, lease=-1)  # "b": what was begun comes after what was not
@@ -122,7 +128,7 @@ def test_another_setting_is_another_task(store: Store):
 
 
 def first(store: Store) -> str:
-    return store.run(lambda c: claim(c, DIGEST, "me", 1, 60))[0].id
+    return store.run(lambda c: claim(c, DIGEST, "me", 1, Lease()))[0].id
 
 
 def failure(name: str, cause: str = "timeout") -> Outcome:

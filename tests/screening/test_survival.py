@@ -87,7 +87,7 @@ def disturb(store: str, source: Path, kills: int, seed: int) -> Iterator[str]:
             assert driver.process.returncode == 0
             return
         workers = driver.workers()
-        what = chance.choice(["worker", "driver", "both"])
+        what = ("worker", "driver", "both")[kills % 3]
         if what != "driver" and workers:
             kill([chance.choice(workers)] if what == "worker" else workers)
         if what != "worker":

@@ -11,7 +11,6 @@ import numpy as np
 from mlphonon.errors import ResultError
 from mlphonon.evaluation.scores import Scores
 from mlphonon.files import write_whole
-from mlphonon.report.accuracy.elements import plot_element_errors
 from mlphonon.report.accuracy.frequencies import (
     RATIO_ABOVE,
     ModePairs,
@@ -20,6 +19,7 @@ from mlphonon.report.accuracy.frequencies import (
     plot_ratios,
 )
 from mlphonon.report.accuracy.worst import WorstCase, plot_worst
+from mlphonon.report.elements import plot_by_element
 from mlphonon.report.figures import save_figure
 
 if TYPE_CHECKING:
@@ -100,10 +100,11 @@ def _figures(runs: Sequence[Scores]) -> Iterator[tuple[str, str, Figure]]:
         yield (
             f"elements-{one.name}",
             f"{one.name}: mean error of the crystals with each element",
-            plot_element_errors(
+            plot_by_element(
                 {symbol: error for symbol, (error, _) in by_element.items()},
                 {symbol: count for symbol, (_, count) in by_element.items()},
                 quantity,
+                "error",
             ),
         )
         if worst := worst_cases(one):

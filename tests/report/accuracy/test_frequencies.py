@@ -235,12 +235,12 @@ def test_neither_pyplot_nor_torch_is_loaded() -> None:
     script = """
 import sys
 import mlphonon.report.accuracy.frequencies as a, mlphonon.report.accuracy.worst
-import mlphonon.report.accuracy.elements as e
+import mlphonon.report.elements as e
 assert not {"matplotlib", "scipy", "torch"} & set(sys.modules)
 import numpy as np
 one = np.linspace(2, 8, 20)
 pairs = {"one": a.ModePairs(one, 0.9 * one + 0.01 * one**2, one)}
-a.plot_parity(pairs), a.plot_ratios(pairs), e.plot_element_errors({"H": 1.0}, {"H": 1}, "")
+a.plot_parity(pairs), a.plot_ratios(pairs), e.plot_by_element({"H": 1.0}, {"H": 1}, "", "error")
 assert not {"matplotlib.pyplot", "torch"} & set(sys.modules)
 """
     done = subprocess.run(

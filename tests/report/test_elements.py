@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from mlphonon.report.accuracy.elements import plot_element_errors, tile_of
+from mlphonon.report.elements import plot_by_element, tile_of
 from mlphonon.report.panels import FILL, INK
 
 ERRORS = {"H": 0.68, "O": 0.2, "Ca": 12.345, "Sc": 0.0456, "La": 0.3, "Lu": 123.4, "U": 1.5}
@@ -85,12 +85,12 @@ def test_the_f_block_stands_beneath() -> None:
     ],
 )
 def test_tiles_name_error_and_number_of_crystals(symbol: str, value: str) -> None:
-    written, _, _ = tile(plot_element_errors(ERRORS, COUNTS, "MAE (THz)"), symbol)
+    written, _, _ = tile(plot_by_element(ERRORS, COUNTS, "MAE (THz)", "error"), symbol)
     assert written == [symbol, value, str(COUNTS[symbol])]
 
 
 def test_elements_without_an_error_are_pale() -> None:
-    figure = plot_element_errors({**ERRORS, "Fe": float("nan")}, COUNTS, "MAE (THz)")
+    figure = plot_by_element({**ERRORS, "Fe": float("nan")}, COUNTS, "MAE (THz)", "error")
     pale = set(chemical_symbols[1:]) - set(ERRORS)
     assert "Fe" in pale
     for symbol in chemical_symbols[1:]:
@@ -108,7 +108,7 @@ def test_elements_without_an_error_are_pale() -> None:
     ],
 )
 def test_colours_follow_the_error(errors: dict[str, float], scale: str, middle: str) -> None:
-    figure = plot_element_errors(errors, dict.fromkeys(errors, 1), "MAE (THz)")
+    figure = plot_by_element(errors, dict.fromkeys(errors, 1), "MAE (THz)", "error")
     colours = colormaps["viridis_r"]
     assert tile(figure, "H")[1] == to_hex(colours(0.0))
     assert tile(figure, middle)[1] == to_hex(colours(0.5))
@@ -122,7 +122,7 @@ def test_colours_follow_the_error(errors: dict[str, float], scale: str, middle: 
 def test_writing_can_be_read_on_every_colour() -> None:
     symbols = chemical_symbols[1:90]
     errors = dict(zip(symbols, np.linspace(1, 2, 89), strict=True))
-    figure = plot_element_errors(errors, dict.fromkeys(symbols, 1), "MAE (THz)")
+    figure = plot_by_element(errors, dict.fromkeys(symbols, 1), "MAE (THz)", "error")
 
     def luminance(colour: str) -> float:
         each = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in to_rgb(colour)]
@@ -139,8 +139,8 @@ def test_writing_can_be_read_on_every_colour() -> None:
 
 def test_writing_stays_in_its_tile() -> None:
     symbols = chemical_symbols[1:104]
-    figure = plot_element_errors(
-        dict.fromkeys(symbols, 0.00012), dict.fromkeys(symbols, 99999), "MAE (THz)"
+    figure = plot_by_element(
+        dict.fromkeys(symbols, 0.00012), dict.fromkeys(symbols, 99999), "MAE (THz)", "error"
     )
     figure.draw_without_rendering()
     ax = figure.axes[0]
@@ -151,12 +151,12 @@ def test_writing_stays_in_its_tile() -> None:
 
 
 def test_one_error_is_enough() -> None:
-    written, _, _ = tile(plot_element_errors({"Si": 0.5}, {"Si": 4}, "MAE (THz)"), "Si")
+    written, _, _ = tile(plot_by_element({"Si": 0.5}, {"Si": 4}, "MAE (THz)", "error"), "Si")
     assert written == ["Si", "0.50", "4"]
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:
     with pytest.raises(ValueError, match="no element has"):
-        plot_element_errors({"H": float("nan")}, {"H": 1}, "MAE (THz)")
+        plot_by_element({"H": float("nan")}, {"H": 1}, "MAE (THz)", "error")
     with pytest.raises(ValueError, match="no elements: Xx, X"):
-        plot_element_errors({"H": 1.0, "Xx": 1.0, "X": 1.0}, {}, "MAE (THz)")
+        plot_by_element({"H": 1.0, "Xx": 1.0, "X": 1.0}, {}, "MAE (THz)", "error")

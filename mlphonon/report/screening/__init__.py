@@ -1,0 +1,1 @@
+"""What a campaign found, as a page: distributions, elements, the crystals on top, failures."""

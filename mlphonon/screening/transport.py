@@ -40,7 +40,7 @@ def rms_group_velocity(phonons: Phonons) -> float | None:
 
     phonopy = phonons.phonopy
     # Odd: of an even mesh eight points are their own opposites, where all velocities vanish.
-    numbers = _even_mesh(phonopy, VELOCITY_LENGTH) + 1
+    numbers = even_mesh(phonopy, VELOCITY_LENGTH) + 1
     qpoints, stars = get_ir_qpoints_and_weights(
         numbers, phonopy.primitive.cell, phonopy.primitive_symmetry
     )
@@ -63,7 +63,7 @@ def mean_isotope_rate(phonons: Phonons) -> float | None:
     mixtures = get_atomic_data().isotope_data
     if any(mixtures.get(symbol) is None for symbol in phonopy.primitive.symbols):
         return None
-    grid = isotope_grid(phonopy, _even_mesh(phonopy, ISOTOPE_LENGTH))
+    grid = isotope_grid(phonopy, even_mesh(phonopy, ISOTOPE_LENGTH))
     points, stars, _ = get_ir_grid_points(grid)
     frequencies, rates = isotope_rates(phonopy, grid, grid.grg2bzg[points])
     return _mean_by_heat(rates, frequencies, stars)
@@ -151,12 +151,19 @@ def _modes_of_grid(phonopy: Phonopy, grid: BZGrid) -> PhononData:
     )
 
 
-def _even_mesh(phonopy: Phonopy, length: float) -> np.ndarray:
-    """Even numbers of points along each axis, about length / a and two at least, shape (3,)."""
+def even_mesh(phonopy: Phonopy, length: float) -> np.ndarray:
+    """Even numbers of points along each axis, about length / a and two at least, shape (3,).
+
+    Where they would break the symmetry of the crystal (in centred cells phonopy's may), as many
+    along each: such a grid every symmetry keeps.
+    """
     from phonopy.phonon.grid import length2mesh
 
-    rotations = phonopy.primitive_symmetry.pointgroup_operations
-    return 2 * length2mesh(length / 2, phonopy.primitive.cell, rotations=rotations)
+    rotations = np.asarray(phonopy.primitive_symmetry.pointgroup_operations)
+    numbers = 2 * length2mesh(length / 2, phonopy.primitive.cell, rotations=rotations)
+    turned = rotations * numbers[:, None] / numbers
+    keeps_symmetry = np.allclose(turned, np.rint(turned))
+    return numbers if keeps_symmetry else np.full(3, numbers.max())
 
 
 def _mean_by_heat(values: np.ndarray, frequencies: np.ndarray, stars: np.ndarray) -> float | None:

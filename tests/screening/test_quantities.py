@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from phonopy.phonon.grid import length2mesh
 from phonopy.structure.atomic_data import get_atomic_data
 from scipy import constants
 
 from mlphonon import Phonons, compute_phonons
+from mlphonon.crystal import make_crystal
+from mlphonon.force_constants.displacements import make_supercell
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from mlphonon.screening.quantities import (
@@ -19,6 +23,7 @@ from mlphonon.screening.quantities import (
     measure_thermal,
 )
 from mlphonon.screening.transport import (
+    even_mesh,
     isotope_grid,
     isotope_rates,
     mean_isotope_rate,
@@ -362,3 +367,19 @@ def test_bulk_modulus_is_the_curvature_of_the_energy(metal: Phonons) -> None:
     assert found["residual_force"] < 1e-4
     assert found["residual_stress"] is not None
     assert found["steps"] > 0
+
+
+def test_meshes_keep_the_symmetry_of_centred_cells() -> None:
+    """Of SrO2 (I4/mmm) phonopy's numbers of points along the axes differ where they may not."""
+    atoms = Atoms("Sr", cell=[[-1.78, 1.78, 3.3], [1.78, -1.78, 3.3], [1.78, 1.78, -3.3]], pbc=True)
+    atoms += Atoms("O2", positions=[(0, 0, 2.55), (0, 0, 4.05)])
+    phonopy = make_supercell(make_crystal(atoms).atoms, np.eye(3, dtype=int), 1e-5)
+    rotations = np.asarray(phonopy.primitive_symmetry.pointgroup_operations)
+    broken = 2 * length2mesh(10.0, phonopy.primitive.cell, rotations=rotations)
+    assert len(set(broken)) > 1
+    with pytest.raises(RuntimeError, match="symmetry"):
+        isotope_grid(phonopy, broken)
+    numbers = even_mesh(phonopy, 20.0)
+    assert (numbers % 2 == 0).all()
+    assert (numbers >= broken).all()
+    isotope_grid(phonopy, numbers)

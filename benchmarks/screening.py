@@ -1,0 +1,143 @@
+r"""A screen of binary compounds: highest heat capacity per mass, lowest Debye temperature.
+
+    mlphonon screen run alexandria-binary-pbe-phonon-2025.1.json.gz --store screen.db \
+        --config benchmarks/screening-site.yaml --settings benchmarks/screening-settings.yaml
+    python benchmarks/screening.py screen.db alexandria-binary-pbe-phonon-2025.1.json.gz \
+        -o benchmarks/screening.md
+
+The file holds DFT's heat capacities at 300 K, with which ours are compared. The screen is resumed
+by its command, and the page is made of what is there. With ``--efficiency N`` the cheapest N
+crystals are computed anew by one worker and by two, which takes a quiet machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from tables import machine, markdown_table
+
+from mlphonon import Campaign
+from mlphonon.report.figures import save_figure
+from mlphonon.screening.calculation import PotentialSource
+from mlphonon.screening.campaign import Plan
+from mlphonon.screening.ranking import format_rows, rank
+from mlphonon.screening.site import Site
+from mlphonon.screening.sources import Given, read_sources
+from mlphonon.screening.table import Table
+from mlphonon.settings import make_settings, read_settings
+
+HERE = Path(__file__).parent
+SETTINGS = HERE / "screening-settings.yaml"
+RANKINGS = (
+    ("c_v(300) / mass", "stable", False, "Highest heat capacity per mass (J/K/g, 300 K)"),
+    ("debye_temperature_dos", "stable", True, "Lowest Debye temperature (K, of the spectrum)"),
+)
+
+
+def with_dft(table: Table, given: list[Given]) -> Table:
+    """Add DFT's heat capacity per mole of atoms; the file has it per mole of the cell it gives."""
+    cells = {one.name: one for one in given if one.atoms is not None}
+    found = [
+        cells[name].properties["heat_capacity"] / len(cells[name].atoms)
+        for name in table.columns["name"]
+    ]
+    return table.with_column("c_v_dft", np.array(found), "J/K/mol")
+
+
+def plot(table: Table, path: Path) -> None:
+    """Draw our heat capacities against DFT's, stable and unstable crystals apart."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6, 4.4), layout="constrained")
+    axes = figure.subplots()
+    stable = table.columns["stable"]
+    for chosen, colour, label in ((stable, "#1f5fa8", "stable"), (~stable, "#c8553d", "unstable")):
+        dft, ours = table.columns["c_v_dft"][chosen], table.columns["c_v_300"][chosen]
+        axes.plot(dft, ours, "o", ms=3.5, alpha=0.6, mew=0, color=colour, label=label)
+    limits = (0, 26)
+    axes.plot(limits, limits, color="0.6", lw=0.8, zorder=0)
+    axes.set(xlim=limits, ylim=limits, aspect="equal")
+    axes.set_xlabel("DFT (J/K per mole of atoms)")
+    axes.set_ylabel("embedded potential (J/K per mole of atoms)")
+    axes.set_title(f"Heat capacity at 300 K, {len(table)} compounds", fontsize=10)
+    axes.legend(frameon=False)
+    save_figure(figure, path)
+
+
+def ranking(table: Table, by: str, where: str, ascending: bool) -> str:
+    """Return the ten on top, beside DFT's heat capacity."""
+    columns = ["rank", "name", "formula", "spacegroup", by, "c_v_300", "c_v_dft", "truncation"]
+    rows = format_rows(rank(table, by, where, 10, ascending), columns)
+    head = ["", "name", "formula", "space group", by, "C_V", "C_V of DFT", "truncation (THz)"]
+    return markdown_table(head, rows)
+
+
+def efficiency(given: list[Given], count: int) -> str:
+    """Compute the same crystals by one worker and by two; return what that says."""
+    settings = make_settings(None, **read_settings(SETTINGS))
+    cheap = sorted((one for one in given if one.atoms is not None), key=lambda one: len(one.atoms))
+    spent = []
+    for workers in (1, 2):
+        with tempfile.TemporaryDirectory() as folder:
+            plan = Plan(PotentialSource(), settings, (300.0,), Site(workers=workers, threads=1))
+            campaign = Campaign(Path(folder) / "c.db")
+            campaign.add(plan, islice(cheap, count))
+            begun = time.perf_counter()
+            list(campaign.compute(plan))
+            spent.append(time.perf_counter() - begun)
+    return (
+        f"{count} small crystals: {spent[0]:.0f} s by one worker of one thread, {spent[1]:.0f} s by"
+        f" two; parallel efficiency {spent[0] / spent[1] / 2:.2f} (loading included)."
+    )
+
+
+def main() -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("store", type=Path)
+    parser.add_argument("structures", type=Path)
+    parser.add_argument("--efficiency", type=int, metavar="N")
+    parser.add_argument("-o", "--output", type=Path)
+    options = parser.parse_args()
+    there = f"{machine()}, {datetime.date.today()}"
+    given = list(read_sources([options.structures]))
+    campaign = Campaign(options.store, create=False)
+    status, table = campaign.status(), with_dft(campaign.results(), given)
+    stable = table.columns["stable"]
+    error = table.columns["c_v_300"] - table.columns["c_v_dft"]
+    failures = [[one["cause"], one["name"], one["message"]] for one in campaign.failures()]
+    hours = float(np.nansum(table.columns["seconds"])) / 3600
+    counts = ", ".join(f"{number} {state}" for state, number in status.counts.items())
+    parts = [
+        f"{status.calculation.describe()}; {there}. {counts}; {hours:.1f} hours of one core.",
+        f"C_V at 300 K against DFT: mean absolute error {np.abs(error).mean():.2f} J/K per mole of"
+        f" atoms over {len(table)} compounds ({np.abs(error[stable]).mean():.2f} over the"
+        f" {stable.sum()} stable ones), mean error {error.mean():+.2f}.",
+    ]
+    if options.output is not None:
+        plot(table, options.output.with_suffix(".png"))
+        parts.append(f"![Heat capacities]({options.output.with_suffix('.png').name})")
+    for by, where, ascending, title in RANKINGS:
+        parts += [f"## {title}", ranking(table, by, where, ascending)]
+    parts.append("## Failures")
+    parts.append(markdown_table(["cause", "name", "message"], failures) if failures else "None.")
+    if options.efficiency:
+        parts += ["## Two cores", efficiency(given, options.efficiency)]
+    text = "\n\n".join(parts)
+    if options.output is None:
+        sys.stdout.write(text + "\n")
+        return
+    mark = "<!-- below: written by benchmarks/screening.py -->"
+    above = options.output.read_text().partition(mark)[0] if options.output.exists() else ""
+    options.output.write_text(f"{above}{mark}\n\n{text}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -27,10 +27,10 @@ from mlphonon import Campaign
 from mlphonon.report.figures import save_figure
 from mlphonon.screening.calculation import PotentialSource
 from mlphonon.screening.campaign import Plan
-from mlphonon.screening.ranking import format_rows, rank
-from mlphonon.screening.site import Site
-from mlphonon.screening.sources import Given, read_sources
-from mlphonon.screening.table import Table
+from mlphonon.screening.crystals.sources import Given, read_sources
+from mlphonon.screening.ranking.rank import format_rows, rank
+from mlphonon.screening.ranking.table import Table
+from mlphonon.screening.workers.site import Site
 from mlphonon.settings import make_settings, read_settings
 
 HERE = Path(__file__).parent

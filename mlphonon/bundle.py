@@ -67,10 +67,8 @@ def save(phonons: Phonons, folder: Path) -> Path:
     return folder
 
 
-def load(folder: Path) -> Phonons:
-    """Read a result back (see `Phonons.load`)."""
-    from mlphonon.phonons import Phonons
-
+def load(folder: Path) -> tuple[Phonopy, Record]:
+    """Read the two parts of a result back (see `Phonons.load`)."""
     try:
         summary = json.loads((folder / "phonons.json").read_text())
         record = Record.model_validate(summary["record"])
@@ -82,7 +80,7 @@ def load(folder: Path) -> Phonons:
             str(error).splitlines()[0] if str(error) else type(error).__name__,
             "give a folder that 'mlphonon phonons' or Phonons.save wrote",
         ) from error
-    return Phonons(loaded, record)
+    return loaded, record
 
 
 def _read_phonopy(path: Path, record: Record) -> Phonopy:

@@ -281,7 +281,7 @@ class Phonons:
         """
         from mlphonon.bundle import load
 
-        return load(Path(folder))
+        return cls(*load(Path(folder)))
 
 
 def compute_bands(phonopy: Phonopy, path: BandPath, points: int) -> BandStructure:

@@ -10,9 +10,9 @@ import typer
 from mlphonon.cli.chatter import prints_dropped
 
 if TYPE_CHECKING:
-    from mlphonon.screening.answers import Status
     from mlphonon.screening.campaign import Campaign
-    from mlphonon.screening.site import Site
+    from mlphonon.screening.database.answers import Status
+    from mlphonon.screening.workers.site import Site
 
 app = typer.Typer(
     name="screen", help="Compute and rank the phonons of many crystals.", no_args_is_help=True
@@ -77,7 +77,7 @@ def run_screen(
     from mlphonon.force_constants.planning import describe_duration
     from mlphonon.screening.calculation import PotentialSource
     from mlphonon.screening.campaign import Campaign, Plan
-    from mlphonon.screening.sources import check_paths, read_sources
+    from mlphonon.screening.crystals.sources import check_paths, read_sources
     from mlphonon.settings import make_settings, read_settings
 
     site = _site(config, {"workers": workers, "device": device})
@@ -146,7 +146,7 @@ def rank_crystals(
     from rich.console import Console
     from rich.table import Table as Shown
 
-    from mlphonon.screening.ranking import format_rows, rank, write_table
+    from mlphonon.screening.ranking.rank import format_rows, rank, write_table
 
     ranked = rank(_open(store).results(calculation), by, where, top, ascending)
     for path in (csv, parquet):
@@ -189,7 +189,7 @@ def export_results(
     calculation: CalculationOption = None,
 ) -> None:
     """Write all results to a file."""
-    from mlphonon.screening.ranking import write_table
+    from mlphonon.screening.ranking.rank import write_table
 
     table = _open(store).results(calculation)
     write_table(table, output)
@@ -213,7 +213,7 @@ def write_report(
 ) -> None:
     """Write a page: distributions, a periodic table, the top list with pictures, failures."""
     from mlphonon.report.screening.page import Summary, write_page
-    from mlphonon.screening.ranking import rank
+    from mlphonon.screening.ranking.rank import rank
 
     campaign = _open(store)
     table = campaign.results(calculation)
@@ -239,7 +239,7 @@ def _open(store: str) -> Campaign:
 
 
 def _site(config: Path | None, given: dict[str, Any]) -> Site:
-    from mlphonon.screening.site import Site, make_site
+    from mlphonon.screening.workers.site import Site, make_site
 
     asked = {name: value for name, value in given.items() if value is not None}
     return make_site(asked) if config is None else Site.read(config, **asked)

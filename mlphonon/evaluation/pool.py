@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -16,8 +15,7 @@ from mlphonon.evaluation.record import CrystalScore, Curves
 from mlphonon.evaluation.references.reference import ReferenceCrystal
 from mlphonon.evaluation.scoring import score_crystal
 from mlphonon.potentials.potential import Potential
-
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+from mlphonon.threads import cores_each, limit_threads
 
 _mine: tuple[Potential, Protocol] | None = None
 """Of a worker: its potential and the protocol."""
@@ -34,14 +32,11 @@ def worker_pool(
     ResultError
         If one of them dies, e.g. because memory runs out.
     """
-    # Only Linux tells how many cores this process may use.
-    allowed = getattr(os, "sched_getaffinity", lambda _pid: range(os.cpu_count() or 1))
-    share = str(max(1, len(allowed(0)) // workers))
-    before = {name: os.environ.get(name) for name in THREADS}
-    # New processes read these as they start; torch and BLAS look no later.
-    os.environ.update(dict.fromkeys(THREADS, share))
     pool = ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=_start, initargs=(load, protocol)
+        workers,
+        get_context("spawn"),
+        initializer=_start,
+        initargs=(cores_each(workers), load, protocol),
     )
     try:
         yield pool
@@ -53,11 +48,6 @@ def worker_pool(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def score_here(crystal: ReferenceCrystal) -> tuple[CrystalScore, Curves | None]:
@@ -67,7 +57,8 @@ def score_here(crystal: ReferenceCrystal) -> tuple[CrystalScore, Curves | None]:
     return score_crystal(crystal, *_mine)
 
 
-def _start(load: Callable[[], Potential], protocol: Protocol) -> None:
+def _start(threads: int, load: Callable[[], Potential], protocol: Protocol) -> None:
     global _mine
     behave_as_child()
+    limit_threads(threads)
     _mine = (load(), protocol)

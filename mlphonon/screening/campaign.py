@@ -12,7 +12,16 @@ from typing import Any
 
 from mlphonon.errors import ResultError
 from mlphonon.phonons import Phonons
-from mlphonon.screening.answers import (
+from mlphonon.screening.calculation import (
+    TEMPERATURES,
+    Calculation,
+    PotentialSource,
+    make_calculation,
+)
+from mlphonon.screening.crystals.intake import Intake, take_in
+from mlphonon.screening.crystals.prediction import atoms_per_second
+from mlphonon.screening.crystals.sources import Given, of_object, read_sources
+from mlphonon.screening.database.answers import (
     Status,
     find_calculation,
     read_failures,
@@ -20,23 +29,14 @@ from mlphonon.screening.answers import (
     read_results,
     read_status,
 )
-from mlphonon.screening.calculation import (
-    TEMPERATURES,
-    Calculation,
-    PotentialSource,
-    make_calculation,
-)
-from mlphonon.screening.executors import executor_of
-from mlphonon.screening.intake import Intake, take_in
-from mlphonon.screening.outcome import Folder, Outcome
-from mlphonon.screening.prediction import atoms_per_second
-from mlphonon.screening.run import Run
-from mlphonon.screening.site import Site
-from mlphonon.screening.sources import Given, of_object, read_sources
-from mlphonon.screening.store import Store, settle_folder
-from mlphonon.screening.table import Table
-from mlphonon.screening.tasks import Lease, add_calculation, costliest, open_cost, retry
-from mlphonon.screening.work import Job, Limits
+from mlphonon.screening.database.store import Store, settle_folder
+from mlphonon.screening.database.tasks import Lease, add_calculation, costliest, open_cost, retry
+from mlphonon.screening.ranking.table import Table
+from mlphonon.screening.workers.executors import executor_of
+from mlphonon.screening.workers.outcome import Folder, Outcome
+from mlphonon.screening.workers.run import Run
+from mlphonon.screening.workers.site import Site
+from mlphonon.screening.workers.work import Job, Limits
 from mlphonon.settings import PhononSettings, make_settings
 from mlphonon.workflow import Reporter, Silent
 

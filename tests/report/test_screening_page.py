@@ -24,8 +24,8 @@ from mlphonon.report.screening.labels import label
 from mlphonon.report.screening.markup import formula
 from mlphonon.report.screening.means import Mean, means_by_element
 from mlphonon.report.screening.page import Summary, write_page
-from mlphonon.screening.ranking import rank
-from mlphonon.screening.table import Table
+from mlphonon.screening.ranking.rank import rank
+from mlphonon.screening.ranking.table import Table
 
 NAN = np.nan
 EVIL = "<script>alert('&')</script>"

@@ -13,7 +13,7 @@ from ase.calculators.emt import EMT
 
 from mlphonon.screening.calculation import PotentialSource
 from mlphonon.screening.campaign import Campaign, Plan
-from mlphonon.screening.site import Site
+from mlphonon.screening.workers.site import Site
 from mlphonon.settings import PhononSettings
 
 QUICK = PhononSettings(min_length=5.0, mesh=15, projected_mesh=10, band_points=5)

@@ -12,8 +12,8 @@ from ase.calculators.emt import EMT
 
 from mlphonon.screening.calculation import PotentialSource
 from mlphonon.screening.campaign import Campaign, Plan
-from mlphonon.screening.site import Site
-from mlphonon.screening.sources import read_sources
+from mlphonon.screening.crystals.sources import read_sources
+from mlphonon.screening.workers.site import Site
 from mlphonon.settings import PhononSettings
 
 SETTINGS = PhononSettings(min_length=6.0, mesh=15, projected_mesh=10, band_points=5)

@@ -20,7 +20,7 @@ from ase.calculators.emt import EMT
 from mlphonon import Phonons, compute_phonons
 from mlphonon.errors import MlphononError, ResultError
 from mlphonon.screening.campaign import Campaign, Plan
-from mlphonon.screening.sources import Given
+from mlphonon.screening.crystals.sources import Given
 from tests.screening.conftest import QUICK
 
 MakePlan = Callable[..., Plan]

@@ -16,7 +16,7 @@ import pytest
 from ase.build import bulk
 
 from mlphonon.screening.campaign import Campaign
-from mlphonon.screening.table import Table
+from mlphonon.screening.ranking.table import Table
 
 ROOT = Path(__file__).parents[2]
 METALS = ("Cu", "Ag", "Au", "Ni", "Pd", "Pt", "Al")

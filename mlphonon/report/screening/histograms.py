@@ -11,7 +11,7 @@ import numpy as np
 
 from mlphonon.report.layout import plain_log_ticks
 from mlphonon.report.panels import DULONG_PETIT, INK, PALETTE, house_style, legend_above
-from mlphonon.screening.table import Table
+from mlphonon.screening.ranking.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

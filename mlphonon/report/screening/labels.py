@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from mlphonon.screening.expressions import column_of
-from mlphonon.screening.table import Table
+from mlphonon.screening.ranking.expressions import column_of
+from mlphonon.screening.ranking.table import Table
 
 WORDS = {
     "spacegroup": "space group",

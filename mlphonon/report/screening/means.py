@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from ase.data import chemical_symbols
 
-from mlphonon.screening.expressions import HAS, evaluate
-from mlphonon.screening.table import Table
+from mlphonon.screening.ranking.expressions import HAS, evaluate
+from mlphonon.screening.ranking.table import Table
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from mlphonon.report.screening.markup import (
 from mlphonon.report.screening.means import means_by_element
 from mlphonon.report.screening.style import CSS
 from mlphonon.report.screening.top import top_list
-from mlphonon.screening.table import Table
+from mlphonon.screening.ranking.table import Table
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Summary:
     failures : sequence of mapping
         ``name``, ``cause``, ``message`` and ``last_words`` of each crystal that failed.
     ranked : Table, optional
-        The crystals on top (see `mlphonon.screening.ranking.rank`).
+        The crystals on top (see `mlphonon.screening.ranking.rank.rank`).
     by : str
         What they are ranked by.
     where : str, optional

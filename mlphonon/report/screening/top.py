@@ -19,9 +19,9 @@ from mlphonon.report.screening.markup import (
     table,
 )
 from mlphonon.report.screening.thumbnails import plot_thumbnail
-from mlphonon.screening.expressions import column_of
-from mlphonon.screening.ranking import format_rows
-from mlphonon.screening.table import Table
+from mlphonon.screening.ranking.expressions import column_of
+from mlphonon.screening.ranking.rank import format_rows
+from mlphonon.screening.ranking.table import Table
 
 MOST_THUMBNAILS = 20
 """Each makes the page larger by about 60 kB."""
@@ -36,7 +36,7 @@ def top_list(ranked: Table, by: str, where: str | None, folders: Mapping[str, Pa
     Parameters
     ----------
     ranked : Table
-        See `mlphonon.screening.ranking.rank`.
+        See `mlphonon.screening.ranking.rank.rank`.
     by : str
         What they are ranked by.
     where : str, optional

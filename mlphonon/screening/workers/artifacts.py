@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlphonon.bundle import write_data
-from mlphonon.screening.outcome import Artifact, Folder
+from mlphonon.screening.workers.outcome import Artifact, Folder
 
 if TYPE_CHECKING:
     from mlphonon.phonons import Phonons

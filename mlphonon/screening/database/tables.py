@@ -1,6 +1,7 @@
 """The tables of a campaign's database.
 
-What `mlphonon.screening.migrations` builds step by step is, in the end, this (a test compares).
+What the steps of `mlphonon.screening.database.migrations` build is, in the end, this (a test
+compares).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from sqlalchemy import (
     Text,
 )
 
-from mlphonon.screening.quantities import QUANTITIES, THERMAL, Quantity
+from mlphonon.screening.quantities.measure import QUANTITIES, THERMAL, Quantity
 
 SQL_TYPES: dict[type, Any] = {float: Float(53), int: Integer, bool: Boolean, str: Text}
 

@@ -16,13 +16,13 @@ from mlphonon.crystal import make_crystal
 from mlphonon.force_constants.displacements import make_supercell
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
-from mlphonon.screening.quantities import (
+from mlphonon.screening.quantities.measure import (
     QUANTITIES,
     THERMAL,
     measure,
     measure_thermal,
 )
-from mlphonon.screening.transport import (
+from mlphonon.screening.quantities.transport import (
     even_mesh,
     isotope_grid,
     isotope_rates,

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from mlphonon.errors import MlphononError, ResultError
-from mlphonon.screening.outcome import Failure, Folder, Outcome
-from mlphonon.screening.store import Store
-from mlphonon.screening.tasks import (
+from mlphonon.screening.database.store import Store
+from mlphonon.screening.database.tasks import (
     Claimed,
     Lease,
     claim,
@@ -29,7 +28,8 @@ from mlphonon.screening.tasks import (
     release,
     renew,
 )
-from mlphonon.screening.work import Item, Job, work
+from mlphonon.screening.workers.outcome import Failure, Folder, Outcome
+from mlphonon.screening.workers.work import Item, Job, work
 
 PULSE = 1.0
 """Seconds between two looks at what others do, where there is nothing else to do."""

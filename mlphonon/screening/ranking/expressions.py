@@ -24,7 +24,7 @@ from ase.data import chemical_symbols
 from ase.formula import Formula
 
 from mlphonon.errors import SettingsError
-from mlphonon.screening.table import Table
+from mlphonon.screening.ranking.table import Table
 
 Kind = Literal["number", "condition", "text"]
 

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from mlphonon.child_process import behave_as_child
 from mlphonon.errors import SettingsError
-from mlphonon.screening.site import ParslSettings, Site
+from mlphonon.screening.workers.site import ParslSettings, Site
+from mlphonon.threads import THREAD_VARIABLES, cores_each, limit_threads
 
 if TYPE_CHECKING:
     from parsl.config import Config
-
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 
 PROVIDERS = {
     "local": "LocalProvider",
@@ -73,9 +72,7 @@ class LocalWorkers(Executor):
     """
 
     def __init__(self, workers: int, threads: int | None = None) -> None:
-        # Only Linux tells how many cores this process may use.
-        allowed = getattr(os, "sched_getaffinity", lambda _pid: range(os.cpu_count() or 1))
-        self._threads = threads or max(1, len(allowed(0)) // workers)
+        self._threads = threads or cores_each(workers)
         self._slots = ThreadPoolExecutor(workers, "worker")
         self._mine = threading.local()
         self._pools: set[ProcessPoolExecutor] = set()
@@ -122,12 +119,8 @@ def _kill(pool: ProcessPoolExecutor) -> None:
 
 def _start(threads: int) -> None:
     """Begin as a worker: end with the parent, and use no more threads than are its share."""
-    from threadpoolctl import threadpool_limits
-
     behave_as_child()
-    # Some libraries are loaded by now; the others (torch) will read their number from here.
-    threadpool_limits(threads)
-    os.environ.update(dict.fromkeys(THREADS, str(threads)))
+    limit_threads(threads)
 
 
 @contextmanager
@@ -171,7 +164,7 @@ def parsl_config(site: Site, settings: ParslSettings) -> Config:
             fix=f"its options are {', '.join(sorted(known))}",
         )
     options = dict(settings.options)
-    exports = "; ".join(f"export {name}={site.threads or 1}" for name in THREADS)
+    exports = "; ".join(f"export {name}={site.threads or 1}" for name in THREAD_VARIABLES)
     options["worker_init"] = "; ".join(filter(None, [options.get("worker_init"), exports]))
     executor = HighThroughputExecutor(
         label="mlphonon",

@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from mlphonon.errors import CrystalError
-from mlphonon.screening.sources import of_object, read_sources
+from mlphonon.screening.crystals.sources import of_object, read_sources
 
 COPPER = bulk("Cu")
 SALT = bulk("NaCl", "rocksalt", a=5.64)

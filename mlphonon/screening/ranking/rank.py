@@ -14,8 +14,8 @@ import numpy as np
 
 from mlphonon.errors import ResultError, SettingsError
 from mlphonon.files import write_whole
-from mlphonon.screening.expressions import column_of, evaluate
-from mlphonon.screening.table import Table
+from mlphonon.screening.ranking.expressions import column_of, evaluate
+from mlphonon.screening.ranking.table import Table
 
 Cell: TypeAlias = bool | int | float | str | None
 """None where there is nothing."""

@@ -24,12 +24,12 @@ from mlphonon.errors import (
     SettingsError,
 )
 from mlphonon.potentials.batches import TooLargeError
-from mlphonon.screening.artifacts import keep
 from mlphonon.screening.calculation import PotentialSource
-from mlphonon.screening.outcome import Begun, Cause, Failure, Folder, Outcome, words_name
-from mlphonon.screening.quantities import measure, measure_thermal
-from mlphonon.screening.sharing import do_together
-from mlphonon.screening.watch import watched
+from mlphonon.screening.quantities.measure import measure, measure_thermal
+from mlphonon.screening.workers.artifacts import keep
+from mlphonon.screening.workers.outcome import Begun, Cause, Failure, Folder, Outcome, words_name
+from mlphonon.screening.workers.sharing import do_together
+from mlphonon.screening.workers.watch import watched
 from mlphonon.settings import PhononSettings
 from mlphonon.workflow import compute_phonons
 

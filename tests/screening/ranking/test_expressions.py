@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mlphonon.errors import SettingsError
-from mlphonon.screening.expressions import column_of, evaluate
-from mlphonon.screening.table import Table
+from mlphonon.screening.ranking.expressions import column_of, evaluate
+from mlphonon.screening.ranking.table import Table
 
 NAN = np.nan
 YES, NO = True, False

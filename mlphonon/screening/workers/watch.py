@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from mlphonon.screening.outcome import Failure
+from mlphonon.screening.workers.outcome import Failure
 
 PAUSE = 0.25
 """Seconds between two looks."""

@@ -15,12 +15,19 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, insert, or_, select, update
 
 from mlphonon.screening.calculation import Calculation, task_id
-from mlphonon.screening.tables import artifacts, calculations, crystals, results, tasks, thermal
+from mlphonon.screening.database.tables import (
+    artifacts,
+    calculations,
+    crystals,
+    results,
+    tasks,
+    thermal,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
-    from mlphonon.screening.outcome import Outcome
+    from mlphonon.screening.workers.outcome import Outcome
 
 AT_ONCE = 500
 """Most rows or names in one statement."""

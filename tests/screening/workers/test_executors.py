@@ -14,12 +14,12 @@ from ase import Atoms
 
 from mlphonon.errors import SettingsError
 from mlphonon.screening.campaign import Campaign, Plan
-from mlphonon.screening.executors import LocalWorkers, parsl_config
-from mlphonon.screening.site import ParslSettings, Site, make_site
+from mlphonon.screening.workers.executors import LocalWorkers, parsl_config
+from mlphonon.screening.workers.site import ParslSettings, Site, make_site
 from tests.screening.test_campaign import given
 from tests.screening.test_survival import equal
 
-SITES = Path(__file__).parents[2] / "examples" / "sites"
+SITES = Path(__file__).parents[3] / "examples" / "sites"
 
 
 def test_a_death_costs_only_its_own_work():

@@ -13,10 +13,17 @@ from sqlalchemy import func, select
 
 from mlphonon.errors import ResultError
 from mlphonon.screening.calculation import Calculation
-from mlphonon.screening.quantities import QUANTITIES, THERMAL, Quantity
-from mlphonon.screening.table import Table
-from mlphonon.screening.tables import artifacts, calculations, crystals, results, tasks, thermal
-from mlphonon.screening.tasks import State
+from mlphonon.screening.database.tables import (
+    artifacts,
+    calculations,
+    crystals,
+    results,
+    tasks,
+    thermal,
+)
+from mlphonon.screening.database.tasks import State
+from mlphonon.screening.quantities.measure import QUANTITIES, THERMAL, Quantity
+from mlphonon.screening.ranking.table import Table
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -134,7 +134,7 @@ THERMAL: tuple[Quantity, ...] = (
 
 def measure(phonons: Phonons) -> dict[str, Value]:
     """Return the value of each of `QUANTITIES`, None where a crystal has none."""
-    from mlphonon.screening.transport import mean_isotope_rate, rms_group_velocity
+    from mlphonon.screening.quantities.transport import mean_isotope_rate, rms_group_velocity
 
     found = {
         **_of_record(phonons.record),

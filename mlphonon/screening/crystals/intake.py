@@ -13,18 +13,18 @@ from sqlalchemy import insert, select
 from mlphonon.crystal import make_crystal
 from mlphonon.errors import CrystalError
 from mlphonon.screening.calculation import task_id
-from mlphonon.screening.outcome import Failure, Outcome
-from mlphonon.screening.prediction import predicted_cost
-from mlphonon.screening.sources import Given
-from mlphonon.screening.tables import crystals
-from mlphonon.screening.tasks import add_tasks, finish
+from mlphonon.screening.crystals.prediction import predicted_cost
+from mlphonon.screening.crystals.sources import Given
+from mlphonon.screening.database.tables import crystals
+from mlphonon.screening.database.tasks import add_tasks, finish
+from mlphonon.screening.workers.outcome import Failure, Outcome
 from mlphonon.settings import PhononSettings
 
 if TYPE_CHECKING:
     from ase import Atoms
     from sqlalchemy import Connection
 
-    from mlphonon.screening.store import Store
+    from mlphonon.screening.database.store import Store
 
 NEAR = 0.005
 """A; two standardised cells that differ by less are of one crystal."""

@@ -11,12 +11,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from mlphonon.errors import ResultError
-from mlphonon.screening import store as store_module
 from mlphonon.screening.calculation import Calculation
-from mlphonon.screening.outcome import Failure, Outcome
-from mlphonon.screening.store import Store
-from mlphonon.screening.tables import crystals, metadata, tasks
-from mlphonon.screening.tasks import (
+from mlphonon.screening.database import store as store_module
+from mlphonon.screening.database.store import Store
+from mlphonon.screening.database.tables import crystals, metadata, tasks
+from mlphonon.screening.database.tasks import (
     Lease,
     State,
     add_calculation,
@@ -28,6 +27,7 @@ from mlphonon.screening.tasks import (
     renew,
     retry,
 )
+from mlphonon.screening.workers.outcome import Failure, Outcome
 from mlphonon.settings import PhononSettings
 
 CALCULATION = Calculation(

@@ -12,8 +12,8 @@ import pytest
 from pyarrow import parquet
 
 from mlphonon.errors import ResultError, SettingsError
-from mlphonon.screening.ranking import format_rows, rank, write_table
-from mlphonon.screening.table import Table
+from mlphonon.screening.ranking.rank import format_rows, rank, write_table
+from mlphonon.screening.ranking.table import Table
 
 NAN = np.nan
 

@@ -56,7 +56,7 @@ class Store:
             If it is not there (and is not to be made), is no campaign, or comes from a newer
             mlphonon.
         """
-        from mlphonon.screening.migrations import upgrade
+        from mlphonon.screening.database.migrations import upgrade
 
         if self.file is not None and not create and not self.file.is_file():
             raise ResultError(
@@ -112,7 +112,7 @@ def settle_folder(connection: Connection, store: Store, asked: str | Path | None
     """
     from sqlalchemy import insert, select, update
 
-    from mlphonon.screening.tables import facts
+    from mlphonon.screening.database.tables import facts
 
     row = connection.execute(select(facts.c.value).where(facts.c.name == "folder")).scalar()
     noted = None if row is None else Path(row)

@@ -14,7 +14,7 @@ from mlphonon.errors import PotentialError
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from mlphonon.relaxation import relax
-from mlphonon.screening.sharing import do_together
+from mlphonon.screening.workers.sharing import do_together
 from mlphonon.settings import PhononSettings
 
 METALS = ("Cu", "Ag", "Au", "Ni", "Pd")

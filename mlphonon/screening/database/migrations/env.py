@@ -1,4 +1,4 @@
-"""Run by Alembic, on the connection that `mlphonon.screening.migrations.upgrade` gives it."""
+"""Run by Alembic, on the connection that `upgrade` of this package gives it."""
 
 from alembic import context
 

@@ -1,0 +1,1 @@
+"""Crystals on their way in: read from anywhere, recognised, priced."""

@@ -1,0 +1,1 @@
+"""What is kept, and how tasks change hands: tables, migrations, leases, answers."""

@@ -1,0 +1,1 @@
+"""What is kept of the phonons of a crystal: numbers with units."""

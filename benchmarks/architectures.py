@@ -42,11 +42,9 @@ SHAPES: dict[str, dict[str, Any]] = {
     "64x0e, correlation 3, 5 A, 2 layers": {},
     "32 channels": {"hidden_irreps": "32x0e"},
     "96 channels": {"hidden_irreps": "96x0e"},
-    "32x0e + 32x1o": {"hidden_irreps": "32x0e+32x1o"},
     "32x0e + 32x1o, correlation 2": {"hidden_irreps": "32x0e+32x1o", "correlation": 2},
     "correlation 2": {"correlation": 2},
     "l up to 3 on edges": {"max_ell": 3},
-    "1 layer, 96 channels": {"num_interactions": 1, "hidden_irreps": "96x0e"},
     "3 layers": {"num_interactions": 3},
     "cutoff 4.5 A": {"r_max": 4.5},
     "cutoff 6 A": {"r_max": 6.0},
@@ -148,7 +146,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="with second derivatives (dataset build)")
     parser.add_argument("--replay", type=Path, required=True, help="frames without them")
     parser.add_argument("--work", type=Path, default=Path("runs/architectures"))
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()

@@ -66,10 +66,15 @@ class Crystal:
 
     def structure_hash(self) -> str:
         """SHA-256 of species, cell and positions as given (to 1e-8 A)."""
-        digest = hashlib.sha256()
-        for array in (self.given.numbers, self.given.cell.array, self.given.positions):
-            digest.update(np.round(np.asarray(array, dtype=float), 8).tobytes())
-        return digest.hexdigest()
+        return structure_hash(self.given)
+
+
+def structure_hash(atoms: Atoms) -> str:
+    """SHA-256 of species, cell and positions (to 1e-8 A)."""
+    digest = hashlib.sha256()
+    for array in (atoms.numbers, atoms.cell.array, atoms.positions):
+        digest.update(np.round(np.asarray(array, dtype=float), 8).tobytes())
+    return digest.hexdigest()
 
 
 def read_crystals(path: Path, symprec: float = 1e-5) -> list[Crystal]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal import make_crystal, structure_hash
 from mlphonon.errors import CrystalError
 from mlphonon.screening.calculation import task_id
 from mlphonon.screening.crystals.prediction import predicted_cost
 from mlphonon.screening.crystals.sources import Given
-from mlphonon.screening.database.tables import crystals
-from mlphonon.screening.database.tasks import add_tasks, finish
+from mlphonon.screening.database.tables import crystals, tasks
+from mlphonon.screening.database.tasks import State, add_tasks, finish
 from mlphonon.screening.workers.outcome import Failure, Outcome
 from mlphonon.settings import PhononSettings
 
@@ -97,14 +99,35 @@ def take_in(
     advance : callable
         Is told how many more are done.
     """
-    total, batch = Intake(), list[_Entry]()
-    for one in given:
-        batch.append(_check(one, settings))
-        if len(batch) == BATCH:
-            total += _enter(store, batch, calculation)
-            advance(len(batch))
-            batch = []
-    return total + _enter(store, batch, calculation)
+    total, structures = Intake(), iter(given)
+    while batch := list(islice(structures, BATCH)):
+        keys = [None if one.atoms is None else structure_hash(one.atoms) for one in batch]
+        known = store.run(partial(_settled, keys=keys, calculation=calculation))
+        rest = [one for one, key in zip(batch, keys, strict=True) if key not in known]
+        # Checking and pricing take longer than all else; what is there has been through it.
+        total += _count([known[key] for key in keys if key in known])
+        total += _enter(store, [_check(one, settings) for one in rest], calculation)
+        advance(len(batch))
+    return total
+
+
+def _settled(
+    connection: Connection, keys: Iterable[str | None], calculation: str
+) -> dict[str | None, tuple[bool, str]]:
+    """Return, of crystals that have a task, whether they are duplicates, and the task's state."""
+    home = func.coalesce(crystals.c.duplicate_of, crystals.c.key)
+    found = (
+        select(crystals.c.key, crystals.c.duplicate_of, tasks.c.state)
+        .join(tasks, tasks.c.crystal == home)
+        .where(crystals.c.key.in_([key for key in keys if key]))
+        .where(tasks.c.calculation == calculation)
+    )
+    return {row.key: (row.duplicate_of is not None, row.state) for row in connection.execute(found)}
+
+
+def _count(settled: list[tuple[bool, str]]) -> Intake:
+    done = sum(state == State.DONE for _, state in settled)
+    return Intake(known=len(settled), duplicates=sum(twice for twice, _ in settled), done=done)
 
 
 def _check(given: Given, settings: PhononSettings) -> _Entry:

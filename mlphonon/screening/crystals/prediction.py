@@ -32,8 +32,8 @@ def predicted_cost(crystal: Crystal, settings: PhononSettings) -> float:
     atoms = crystal.atoms
     given = settings.supercell_matrix()
     if given is None:
-        fits = np.ceil(settings.min_length / perpendicular_heights(atoms.cell.array) - 1e-6)
-        n_supercell = len(atoms) * float(fits.prod())
+        fits = settings.min_length / perpendicular_heights(atoms.cell.array)
+        n_supercell = len(atoms) * float(np.maximum(fits, 1).prod())
     else:
         n_supercell = len(crystal.given) * abs(float(np.linalg.det(given)))
     one_cell = make_supercell(atoms, np.eye(3, dtype=int), settings.symprec)

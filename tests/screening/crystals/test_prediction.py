@@ -1,0 +1,51 @@
+"""What a crystal will cost, against what it did cost."""
+
+from __future__ import annotations
+
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
+
+from mlphonon import Phonons, compute_phonons
+from mlphonon.crystal import make_crystal
+from mlphonon.potentials.calculator import AsePotential
+from mlphonon.screening.crystals.prediction import atoms_per_second, predicted_cost
+from mlphonon.settings import PhononSettings, make_settings
+from tests.crystals import quartz
+from tests.screening.conftest import QUICK
+
+
+def spent(phonons: Phonons) -> int:
+    record = phonons.record
+    displaced = record.n_atoms_supercell * (1 + record.n_displacements)
+    return displaced + record.relaxation_steps * record.n_atoms_primitive
+
+
+def test_low_symmetry(quartz_phonons: Phonons) -> None:
+    predicted = predicted_cost(make_crystal(quartz()), PhononSettings(min_length=8.5))
+    assert predicted == pytest.approx(spent(quartz_phonons), rel=0.5)
+
+
+@pytest.mark.parametrize("supercell", ["auto", "3 3 3"])
+def test_high_symmetry(supercell: str) -> None:
+    settings = make_settings(QUICK, supercell=supercell)
+    phonons = compute_phonons(bulk("Cu"), EMT(), settings)
+    predicted = predicted_cost(make_crystal(bulk("Cu")), settings)
+    assert predicted == pytest.approx(spent(phonons), rel=0.5)
+
+
+def test_larger_supercells_and_lower_symmetry_cost_more() -> None:
+    settings = PhononSettings()
+    copper = bulk("Cu")
+    askew = Atoms("Cu2Au", [(0, 0, 0), (1.8, 1.7, 0.2), (0.1, 1.9, 2.2)], cell=[4, 3.9, 4.2])
+    askew.pbc = True
+    price = predicted_cost(make_crystal(copper), settings)
+    assert predicted_cost(make_crystal(copper), PhononSettings(min_length=25)) > 2 * price
+    assert predicted_cost(make_crystal(askew), settings) > 3 * price
+
+
+def test_rate() -> None:
+    copper = bulk("Cu")
+    structure = {"numbers": [29], "positions": [[0, 0, 0]], "cell": copper.cell.tolist()}
+    assert 100 < atoms_per_second(AsePotential(EMT()), structure) < 1e7

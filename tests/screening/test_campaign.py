@@ -200,6 +200,19 @@ def test_an_executor_of_the_users(campaign: Campaign, plan: MakePlan, metals: li
     assert names == {"Cu-1", "Ag-2", "Au-3", "Ni-4", "Pd-5"}
 
 
+def test_a_pool_of_the_users_that_breaks_is_one_line_and_loses_nothing(
+    campaign: Campaign, plan: MakePlan, metals: list[Atoms]
+):
+    campaign.add(plan(Crashing()), given(metals))
+    with (
+        ProcessPoolExecutor(1, get_context("spawn")) as pool,
+        pytest.raises(ResultError, match="takes no more work"),
+    ):
+        list(campaign.compute(plan(Crashing()), pool))
+    counts = campaign.status().counts
+    assert (counts["running"], counts["failed"]) == (0, 0)
+
+
 def test_no_room_for_phonons_ends_the_run_and_loses_nothing(
     campaign: Campaign, plan: MakePlan, metals: list[Atoms], tmp_path: Path
 ):

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -123,7 +123,15 @@ class Run:
                 for one in part:
                     # Of a run that was killed.
                     self.folder.forget_begun(one.id)
-                flying[executor.submit(work, self.job, items)] = part
+                try:
+                    flying[executor.submit(work, self.job, items)] = part
+                except BrokenExecutor as error:
+                    self._release([one.id for one in group])
+                    raise ResultError(
+                        "the executor takes no more work",
+                        str(error),
+                        "one of its processes died; run again with another, what is done is kept",
+                    ) from error
 
     def _claim(self) -> Group:
         taken = self._do(claim, self.calculation, self.owner, self.group, self.lease)
@@ -183,9 +191,9 @@ class Run:
 
     def _give_back(self, flying: dict[Future[None], Group]) -> None:
         """Let others have what was handed out and did not end."""
-        left = [one.id for future, group in flying.items() for one in group if future.cancel()]
-        running = [one.id for group in flying.values() for one in group if one.id not in left]
-        self._release(left)
+        cancelled = {future for future in flying if future.cancel()}
+        self._release([one.id for future in cancelled for one in flying[future]])
+        running = [one.id for future in flying.keys() - cancelled for one in flying[future]]
         if running:
             self._do(release, running, self.owner, tried=True)
 

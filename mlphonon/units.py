@@ -8,5 +8,8 @@ KELVIN_PER_THZ = 47.992430733662
 CM_PER_THZ = 33.35640951981521
 """1 / c, cm^-1/THz."""
 
+THZ_OF_STIFFNESS = 15.633302
+"""Frequency of 1 amu held by 1 eV/A^2, THz (phonopy's factor)."""
+
 GAS_CONSTANT = 8.31446261815324
 """J/K/mol."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from mlphonon.errors import TrainingError
 from mlphonon.training.data.frame import UNKNOWN, Frame, TrainingData
+from mlphonon.units import THZ_OF_STIFFNESS
 
 NET_FORCE = 0.05
 """eV/A for each atom; forces of an isolated system add up to zero, those of DFT nearly."""
@@ -26,6 +27,9 @@ FEWEST_PAIRS = 4
 
 OUTLIER = 20.0
 """Times the root mean square of all forces."""
+
+STIFF = 5.0
+"""Times the median of the frequencies that second derivatives say, crystal by crystal."""
 
 
 def check_data(data: TrainingData, mixed: bool = False) -> list[str]:
@@ -53,6 +57,7 @@ def check_data(data: TrainingData, mixed: bool = False) -> list[str]:
         _check_curvatures(data.frames)
         notes += _note_duplicates(data.frames)
         notes += _note_outliers(data.frames)
+        notes += _note_stiff(data.frames)
     return notes
 
 
@@ -193,3 +198,25 @@ def _note_outliers(frames: Sequence[Frame]) -> list[str]:
         f"forces of {wild.size} frames are above {limit:.3g} eV/A, {OUTLIER:g} times the mean; the"
         f" largest, {largest.max():.3g}, of {worst.formula} in {worst.origin.source}"
     ]
+
+
+def _note_stiff(frames: Sequence[Frame]) -> list[str]:
+    """Compare typical frequencies; a wild one is worth a look before it rules the loss."""
+    curved = [frame for frame in frames if len(frame.directions)]
+    typical = np.array([_typical_frequency(frame) for frame in curved])
+    limit = STIFF * np.median(typical) if curved else 0.0
+    wild = np.flatnonzero(typical > limit)
+    if not wild.size:
+        return []
+    worst = curved[int(typical.argmax())]
+    return [
+        f"second derivatives of {wild.size} frames say frequencies above {limit:.3g} THz, {STIFF:g}"
+        f" times the median; the largest, {typical.max():.3g}, of {worst.formula} in"
+        f" {worst.origin.source}"
+    ]
+
+
+def _typical_frequency(frame: Frame) -> float:
+    """Frequency, THz, of the mean stiffness over mass that a frame's second derivatives say."""
+    strength = np.linalg.norm(frame.responses, axis=2) / 3**0.5
+    return float(THZ_OF_STIFFNESS * np.sqrt((strength / frame.atoms.get_masses()).mean()))

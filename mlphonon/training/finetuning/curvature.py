@@ -10,8 +10,7 @@ from typing import Any
 
 import torch
 
-THZ = 15.633302
-"""Frequency of 1 amu held by 1 eV/A^2, THz (phonopy's factor)."""
+from mlphonon.units import THZ_OF_STIFFNESS
 
 
 def hessian_products(
@@ -67,7 +66,7 @@ def frequency_errors(
     Tensor, shape (n_atoms,)
         THz.
     """
-    squared = THZ**2 / (3**0.5 * masses)
+    squared = THZ_OF_STIFFNESS**2 / (3**0.5 * masses)
     strength = squared * expected.norm(dim=1)
     n_graphs = int(graph[-1]) + 1
     sums = torch.zeros(n_graphs, dtype=strength.dtype, device=strength.device)

@@ -227,6 +227,18 @@ def test_wild_forces_are_noted(data: TrainingData) -> None:
     assert "forces of 1 frames" in note
 
 
+def test_wild_second_derivatives_are_noted(data: TrainingData) -> None:
+    """Springs to the lattice: all frequencies of a metal are 15.633 sqrt(k / m)."""
+    way = np.random.default_rng(1).choice([-1.0, 1.0], size=(1, 4, 3))
+    curved = [replace(f, directions=way, responses=5.0 * way) for f in data.frames]
+    assert not [note for note in check_data(replace(data, frames=tuple(curved))) if "say" in note]
+    curved[0] = replace(curved[0], responses=400.0 * way)
+    (note,) = [note for note in check_data(replace(data, frames=tuple(curved))) if "say" in note]
+    expected = 15.633302 * np.sqrt(400.0 / curved[0].atoms.get_masses()[0])
+    assert "of 1 frames" in note
+    assert f"the largest, {expected:.3g}, of {curved[0].formula}" in note
+
+
 def test_a_formula_is_on_one_side_only(data: TrainingData) -> None:
     split = data.hold_out(0.25, seed=3)
     assert len(split.held_out) == 1

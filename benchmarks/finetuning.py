@@ -123,6 +123,7 @@ WAYS = [
     Arm("... curvature weight 2", changes={"loss": FinetuneLoss(curvature=2.0).model_dump()}),
     Arm("... curvature weight 50", changes={"loss": FinetuneLoss(curvature=50.0).model_dump()}),
     Arm("... learning rate 3e-3", changes={"learning_rate": 3e-3}),
+    Arm("... four times as long", steps=4 * STEPS),
 ]
 LEARNING = [
     Arm(f"{crystals} crystals, {structures} structures", crystals, structures)
@@ -183,13 +184,13 @@ def taught_before() -> TrainingData:
 
 def make_data(teacher_name: str, work: Path) -> None:
     """Write what is to be learnt, the crystals that judge, and what was learnt before."""
-    if (work / "others.h5").exists():
+    if (work / "shown.h5").exists():
         return
     teacher = load_potential(teacher_name)
     shown = [pair for pair in HALIDES if pair not in UNSEEN][:N_CRYSTALS]
     write_data(teach(rocksalts(shown, teacher), teacher, N_STRUCTURES), work / "new.h5")
     write_data(taught_before(), work / "old.h5")
-    for name, formulas in (("unseen", UNSEEN), ("others", OTHERS)):
+    for name, formulas in (("unseen", UNSEEN), ("others", OTHERS), ("shown", shown[::2])):
         write_data(known_phonons(rocksalts(formulas, teacher), teacher), work / f"{name}.h5")
 
 
@@ -241,13 +242,13 @@ def run_arm(arm: Arm, work: Path, potential: str) -> dict[str, float]:
 
 
 def judge(start: Start, model: Any, work: Path) -> dict[str, float]:
-    """Return distances of spectra on unseen halides and on other crystals, THz."""
+    """Return distances of spectra on halides, shown and not, and on other crystals, THz."""
     from mlphonon.potentials.mace import MacePotential
 
     potential = MacePotential(model, name="it", dtype="float32", head=start.head)
     return {
         name: float(spectrum_distances(potential, read_data(work / f"{name}.h5").curvatures).mean())
-        for name in ("unseen", "others")
+        for name in ("shown", "unseen", "others")
     }
 
 
@@ -272,6 +273,7 @@ def table(rows: Sequence[tuple[str, dict[str, float]]], first: dict[str, float])
         lines.append(
             [
                 name,
+                f"{found['shown']:.3f}",
                 f"{found['unseen']:.3f}",
                 f"{first['unseen'] / found['unseen']:.1f}",
                 f"{found['others']:.3f}",
@@ -281,7 +283,8 @@ def table(rows: Sequence[tuple[str, dict[str, float]]], first: dict[str, float])
         )
     head = [
         "",
-        "unseen halides (THz)",
+        "halides shown (THz)",
+        "halides not shown (THz)",
         "times lower",
         "others (THz)",
         "old forces (meV/A)",

@@ -96,7 +96,8 @@ def run_screen(
         added = campaign.add(plan, islice(read_sources(sources or []), limit))
         if sources:
             reporter.say(added.describe())
-        reporter.say(lambda: f"about {describe_duration(campaign.predict(plan))} of work")
+        if site.parsl is None:
+            reporter.say(lambda: f"about {describe_duration(campaign.predict(plan))} of work")
         if not dry_run:
             _compute(campaign, plan, digest, reporter)
     typer.echo("\n".join(_status_lines(campaign.status(digest))))

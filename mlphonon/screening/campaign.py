@@ -182,12 +182,12 @@ class Campaign:
             group=site.together,
         )
         # One more for each worker, so that none waits for the database.
-        in_flight = 2 * site.workers if executor is None else FOREIGN_IN_FLIGHT
+        in_flight = 2 * site.capacity if executor is None else FOREIGN_IN_FLIGHT
         with executor_of(site) if executor is None else nullcontext(executor) as chosen:
             yield from run.outcomes(chosen, in_flight)
 
     def predict(self, plan: Plan) -> float:
-        """Return about how many seconds the work that is open takes on the plan's site."""
+        """Return about how many seconds the work that is open takes on this machine."""
         digest = self._enter(plan).digest()
         cost = self._store.run(lambda c: open_cost(c, digest))
         structure = self._store.run(lambda c: costliest(c, digest))

@@ -77,6 +77,12 @@ class Site(BaseModel):
     keep_phonons: bool = True
     parsl: ParslSettings | None = None
 
+    @property
+    def capacity(self) -> int:
+        """Workers of all nodes, when all jobs that may run do run."""
+        options = {} if self.parsl is None else self.parsl.options
+        return self.workers * options.get("nodes_per_block", 1) * options.get("max_blocks", 1)
+
     @classmethod
     def read(cls, path: Path, **changes: Any) -> Site:
         """Read a YAML file; `changes` go before what it says.

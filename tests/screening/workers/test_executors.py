@@ -103,6 +103,7 @@ def test_site_files_of_the_examples_are_valid(name: str):
     if site.parsl is not None:
         (executor,) = parsl_config(site, site.parsl).executors
         assert executor.max_workers_per_node == site.workers
+        assert site.capacity > site.workers
 
 
 @pytest.mark.parametrize(

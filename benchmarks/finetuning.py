@@ -123,7 +123,7 @@ WAYS = [
     Arm("... curvature weight 2", changes={"loss": FinetuneLoss(curvature=2.0).model_dump()}),
     Arm("... curvature weight 50", changes={"loss": FinetuneLoss(curvature=50.0).model_dump()}),
     Arm("... learning rate 3e-3", changes={"learning_rate": 3e-3}),
-    Arm("... four times as long", steps=4 * STEPS),
+    Arm("... twice as long", steps=2 * STEPS),
 ]
 LEARNING = [
     Arm(f"{crystals} crystals, {structures} structures", crystals, structures)

@@ -34,6 +34,7 @@ from mlphonon.screening.workers.site import Site
 from mlphonon.settings import make_settings, read_settings
 
 HERE = Path(__file__).parent
+LABELLED = 6
 SETTINGS = HERE / "screening-settings.yaml"
 RANKINGS = (
     ("c_v(300) / mass", "stable", False, "Highest heat capacity per mass (J/K/g, 300 K)"),
@@ -52,7 +53,7 @@ def with_dft(table: Table, given: list[Given]) -> Table:
 
 
 def plot(table: Table, path: Path) -> None:
-    """Draw our heat capacities against DFT's, stable and unstable crystals apart."""
+    """Draw our heat capacities against DFT's, stable and unstable apart, the worst by name."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.6, 4.4), layout="constrained")
@@ -61,7 +62,11 @@ def plot(table: Table, path: Path) -> None:
     for chosen, colour, label in ((stable, "#1f5fa8", "stable"), (~stable, "#c8553d", "unstable")):
         dft, ours = table.columns["c_v_dft"][chosen], table.columns["c_v_300"][chosen]
         axes.plot(dft, ours, "o", ms=3.5, alpha=0.6, mew=0, color=colour, label=label)
-    limits = (0, 26)
+    dft, ours = table.columns["c_v_dft"], table.columns["c_v_300"]
+    for row in np.argsort(-np.abs(ours - dft))[:LABELLED]:
+        name = str(table.columns["formula"][row])
+        axes.annotate(name, (dft[row], ours[row]), (4, -3), textcoords="offset points", fontsize=7)
+    limits = (min(8.0, ours.min() - 1, dft.min() - 1), 27.0)
     axes.plot(limits, limits, color="0.6", lw=0.8, zorder=0)
     axes.set(xlim=limits, ylim=limits, aspect="equal")
     axes.set_xlabel("DFT (J/K per mole of atoms)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -175,9 +176,8 @@ def _passing(error: DBAPIError) -> bool:
     """Tell whether it may be otherwise in a while: connections lost or refused, locks."""
     from sqlalchemy.exc import InterfaceError, OperationalError
 
-    said = str(error.orig).lower()
-    if "no such table" in said or "unable to open" in said or "not a database" in said:
-        return False
+    if isinstance(error.orig, sqlite3.Error):
+        return any(word in str(error.orig).lower() for word in ("locked", "busy"))
     return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -167,7 +168,7 @@ def test_a_lost_connection_is_asked_again(store: Store, monkeypatch: pytest.Monk
     def work(connection: sa.Connection) -> str:
         calls.append(1)
         if len(calls) < 3:
-            raise sa.exc.OperationalError("", {}, Exception("database is locked"))
+            raise sa.exc.OperationalError("", {}, sqlite3.OperationalError("database is locked"))
         return "done"
 
     monkeypatch.setattr(store_module.time, "sleep", lambda _seconds: None)
@@ -176,7 +177,7 @@ def test_a_lost_connection_is_asked_again(store: Store, monkeypatch: pytest.Monk
 
 def test_a_database_that_stays_away_is_one_line(store: Store, monkeypatch: pytest.MonkeyPatch):
     def work(connection: sa.Connection) -> None:
-        raise sa.exc.OperationalError("", {}, Exception("connection refused"))
+        raise sa.exc.OperationalError("", {}, OSError("connection refused"))
 
     monkeypatch.setattr(store_module, "PATIENCE", 0.05)
     with pytest.raises(ResultError, match="cannot be used; connection refused"):
@@ -185,10 +186,20 @@ def test_a_database_that_stays_away_is_one_line(store: Store, monkeypatch: pytes
 
 def test_a_full_disk_is_one_line(store: Store):
     def work(connection: sa.Connection) -> None:
-        raise sa.exc.OperationalError("", {}, Exception("database or disk is full"))
+        raise sa.exc.OperationalError("", {}, sqlite3.OperationalError("database or disk is full"))
 
     with pytest.raises(ResultError, match="free some space"):
         store.run(work)
+
+
+def test_a_file_that_may_not_be_written_is_one_line_at_once(store: Store):
+    store.close()
+    path = Path(store.address)
+    locked = Store(f"file:{path}?mode=ro&uri=true")
+    begun = time.monotonic()
+    with pytest.raises(ResultError, match=r"cannot be used; .*readonly"):
+        locked.run(lambda c: c.execute(sa.update(tasks).values(owner="me")))
+    assert time.monotonic() - begun < 5
 
 
 @pytest.mark.parametrize("address", ["nonsense://x/y", "postgresql://nobody@localhost:1/none"])

@@ -97,7 +97,11 @@ def run_screen(
         if sources:
             reporter.say(added.describe())
         if site.parsl is None:
-            reporter.say(lambda: f"about {describe_duration(campaign.predict(plan))} of work")
+            seconds = campaign.predict(plan)
+            took = (
+                "of unknown length" if seconds is None else f"of about {describe_duration(seconds)}"
+            )
+            reporter.say(f"work {took} ahead")
         if not dry_run:
             _compute(campaign, plan, digest, reporter)
     typer.echo("\n".join(_status_lines(campaign.status(digest))))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlphonon.errors import ResultError
+from mlphonon.errors import PotentialError, ResultError
 from mlphonon.phonons import Phonons
 from mlphonon.screening.calculation import (
     TEMPERATURES,
@@ -186,14 +186,21 @@ class Campaign:
         with executor_of(site) if executor is None else nullcontext(executor) as chosen:
             yield from run.outcomes(chosen, in_flight)
 
-    def predict(self, plan: Plan) -> float:
-        """Return about how many seconds the work that is open takes on this machine."""
+    def predict(self, plan: Plan) -> float | None:
+        """Return about how many seconds the work that is open takes on this machine.
+
+        From the time of one force call; None if the potential cannot evaluate that crystal.
+        """
         digest = self._enter(plan).digest()
         cost = self._store.run(lambda c: open_cost(c, digest))
         structure = self._store.run(lambda c: costliest(c, digest))
         if not structure:
             return 0.0
-        rate = atoms_per_second(plan.source.load(), structure)
+        try:
+            rate = atoms_per_second(plan.source.load(), structure)
+        except PotentialError:
+            # That is for the crystal's own outcome to say.
+            return None
         return cost / (rate * plan.site.workers)
 
     def status(self, calculation: str | None = None) -> Status:

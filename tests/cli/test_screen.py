@@ -60,7 +60,7 @@ def test_from_structures_to_a_ranking(call: Call, tmp_path: Path, settings: Path
 def test_a_dry_run_computes_nothing(call: Call, settings: Path) -> None:
     asked = ("--settings", settings, "--dry-run", "--limit", "2")
     done = call("screen", "run", EXAMPLES, "--store", "c.db", *asked)
-    assert "of work" in done.err
+    assert "work of " in done.err
     assert "2 waiting" in done.out
 
 

@@ -137,7 +137,7 @@ def settle_folder(connection: Connection, store: Store, asked: str | Path | None
 
 
 def _make_engine(address: str) -> Engine:
-    from sqlalchemy import create_engine, event
+    from sqlalchemy import NullPool, create_engine, event
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
     is_url = "://" in address
@@ -146,7 +146,10 @@ def _make_engine(address: str) -> Engine:
     try:
         if is_url:
             return create_engine(address, pool_pre_ping=True)
-        engine = create_engine(f"sqlite:///{address}", connect_args={"timeout": 60})
+        # Every connection is closed after use, so that SQLite's files beside it do not stay.
+        engine = create_engine(
+            f"sqlite:///{address}", connect_args={"timeout": 60}, poolclass=NullPool
+        )
     except (ArgumentError, NoSuchModuleError) as error:
         raise ResultError(
             f"'{address}' is no database", str(error), "give a file, or postgresql://user@host/name"

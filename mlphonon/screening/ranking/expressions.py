@@ -85,7 +85,7 @@ LANGUAGE = (
     f" and, or, not, {', '.join(FUNCTIONS)}, {HAS}('Na', 'Cl')"
 )
 
-LONGEST = 10_000
+LONGEST, DEEPEST = 10_000, 100
 """Characters of an expression; Python's own parser is not safe with any number of them."""
 
 
@@ -113,15 +113,12 @@ def evaluate(text: str, table: Table, kind: Kind | None = None) -> np.ndarray:
     Raises
     ------
     SettingsError
-        If the text is no expression of this language, names what is not there, or is of another
-        kind.
+        If it is no expression of this language, names what is not there, or is of another kind.
     """
     expression = _parse(text, table)
     try:
         value = _Reading(table).value(expression)
         found = value if kind is None else value.of_kind(kind)
-    except RecursionError:
-        raise _too_deep() from None
     except OverflowError:
         raise SettingsError("an expression holds a number above 1e308") from None
     return np.broadcast_to(found.values, len(table)).copy()
@@ -130,10 +127,7 @@ def evaluate(text: str, table: Table, kind: Kind | None = None) -> np.ndarray:
 def column_of(text: str, table: Table) -> str | None:
     """Return the column that an expression is, if it is nothing but one; ``c_v(300)`` is.
 
-    Raises
-    ------
-    SettingsError
-        If the text is no expression, or names a column that is not there.
+    Raises `SettingsError` if it is no expression, or names a column that is not there.
     """
     return _Reading(table).column(_parse(text, table))
 
@@ -149,12 +143,18 @@ def _parse(text: str, table: Table) -> ast.expr:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(text, mode="eval").body
+            expression = ast.parse(text, mode="eval").body
     except (RecursionError, MemoryError):
         raise _too_deep() from None
     except (SyntaxError, ValueError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         raise SettingsError(f"{_quoted(text)} is no expression", reason, LANGUAGE) from None
+    layer: list[ast.AST] = [expression]
+    for _ in range(DEEPEST):
+        layer = [child for node in layer for child in ast.iter_child_nodes(node)]
+    if layer:
+        raise _too_deep()
+    return expression
 
 
 def _too_deep() -> SettingsError:

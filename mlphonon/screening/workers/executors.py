@@ -6,12 +6,14 @@ Both are executors of `concurrent.futures`, as are those of Dask, Ray and mpi4py
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlphonon.child_process import behave_as_child
@@ -165,12 +167,16 @@ def parsl_config(site: Site, settings: ParslSettings) -> Config:
         )
     options = dict(settings.options)
     exports = "; ".join(f"export {name}={site.threads or 1}" for name in THREAD_VARIABLES)
-    options["worker_init"] = "; ".join(filter(None, [options.get("worker_init"), exports]))
+    # Parsl's programs stand beside Python, which may have been called without its environment.
+    programs = Path(sys.executable).parent
+    path = f'export PATH="{programs}:$PATH"'
+    options["worker_init"] = "; ".join(filter(None, [path, options.get("worker_init"), exports]))
     executor = HighThroughputExecutor(
         label="mlphonon",
         max_workers_per_node=site.workers,
         available_accelerators=settings.accelerators or [],
         provider=provider(**options),
+        interchange_launch_cmd=[sys.executable, str(programs / "interchange.py")],
         **({} if settings.address is None else {"address": settings.address}),
     )
     return Config(

@@ -15,7 +15,6 @@ import argparse
 import datetime
 import hashlib
 import json
-import sys
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
@@ -27,7 +26,7 @@ from typing import Any
 import numpy as np
 from ase.build import bulk
 from ase.neighborlist import neighbor_list
-from tables import machine, markdown_table
+from tables import machine, markdown_table, write_page
 
 import mlphonon.potentials
 from mlphonon import load_potential
@@ -181,12 +180,7 @@ def main() -> None:
         "training (s/step)",
     ]
     text = f"{options.steps} steps each; {there}.\n\n{markdown_table(head, rows)}"
-    if options.output is None:
-        sys.stdout.write(text + "\n")
-        return
-    mark = "<!-- below: written by benchmarks/architectures.py -->"
-    above = options.output.read_text().partition(mark)[0] if options.output.exists() else ""
-    options.output.write_text(f"{above}{mark}\n\n{text}\n")
+    write_page(text, "architectures.py", options.output)
 
 
 if __name__ == "__main__":

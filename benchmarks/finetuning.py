@@ -18,7 +18,6 @@ import gzip
 import hashlib
 import io
 import json
-import sys
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -33,7 +32,7 @@ import ase.io
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
-from tables import machine, markdown_table
+from tables import machine, markdown_table, write_page
 
 from mlphonon import load_potential
 from mlphonon.crystal import point_group
@@ -329,12 +328,7 @@ def main() -> None:
             table(found[len(ways) :], first),
         ]
     )
-    if options.output is None:
-        sys.stdout.write(text + "\n")
-        return
-    mark = "<!-- below: written by benchmarks/finetuning.py -->"
-    above = options.output.read_text().partition(mark)[0] if options.output.exists() else ""
-    options.output.write_text(f"{above}{mark}\n\n{text}\n")
+    write_page(text, "finetuning.py", options.output)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import sys
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -20,7 +19,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from tables import machine, markdown_table
+from tables import machine, markdown_table, write_page
 
 from mlphonon.potentials.mace import MacePotential
 from mlphonon.training.data.frame import TrainingData, join
@@ -106,12 +105,7 @@ def main() -> None:
             f"Forces on simple crystals moved by {done['']['memory']:.0f} meV/A (taught all).",
         ]
     )
-    if options.output is None:
-        sys.stdout.write(text + "\n")
-        return
-    mark = "<!-- below: written by benchmarks/finetuning_dft.py -->"
-    above = options.output.read_text().partition(mark)[0] if options.output.exists() else ""
-    options.output.write_text(f"{above}{mark}\n\n{text}\n")
+    write_page(text, "finetuning_dft.py", options.output)
 
 
 if __name__ == "__main__":

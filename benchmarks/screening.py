@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import sys
 import tempfile
 import time
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from tables import machine, markdown_table
+from tables import machine, markdown_table, write_page
 
 from mlphonon import Campaign
 from mlphonon.report.figures import save_figure
@@ -147,12 +146,7 @@ def main() -> None:
     if options.efficiency:
         parts += ["## Two cores", efficiency(given, options.efficiency)]
     text = "\n\n".join(parts)
-    if options.output is None:
-        sys.stdout.write(text + "\n")
-        return
-    mark = "<!-- below: written by benchmarks/screening.py -->"
-    above = options.output.read_text().partition(mark)[0] if options.output.exists() else ""
-    options.output.write_text(f"{above}{mark}\n\n{text}\n")
+    write_page(text, "screening.py", options.output)
 
 
 if __name__ == "__main__":

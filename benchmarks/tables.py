@@ -13,6 +13,26 @@ def markdown_table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def write_page(text: str, script: str, output: Path | None) -> None:
+    """Put what a script measured below its mark in a page, what stands above it stays; or print it.
+
+    Parameters
+    ----------
+    text : str
+        What was measured.
+    script : str
+        Its name.
+    output : Path, optional
+        The page; standard output if none.
+    """
+    if output is None:
+        print(text)
+        return
+    mark = f"<!-- below: written by benchmarks/{script} -->"
+    above = output.read_text().partition(mark)[0] if output.exists() else ""
+    output.write_text(f"{above}{mark}\n\n{text}\n")
+
+
 def machine() -> str:
     """Name the processor and what is free of it."""
     model = platform.processor() or platform.machine()

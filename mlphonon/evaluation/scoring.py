@@ -12,7 +12,7 @@ from mlphonon.crystal import Crystal, make_crystal, reduced_formula
 from mlphonon.errors import MlphononError
 from mlphonon.evaluation.bands import reference_points
 from mlphonon.evaluation.matching import Matched, reordered
-from mlphonon.evaluation.metrics.acoustic import Elasticity, elasticity
+from mlphonon.evaluation.metrics.acoustic import Elasticity, UnstableWavesError, elasticity
 from mlphonon.evaluation.metrics.frequencies import (
     density_error,
     frequency_errors,
@@ -188,8 +188,8 @@ def _elasticity(phonopy: Phonopy) -> Elasticity | None:
     try:
         with one_blas_thread():
             return elasticity(phonopy)
-    except ValueError:
-        # An unstable acoustic branch: the stability columns say so.
+    except UnstableWavesError:
+        # The stability columns say so.
         return None
 
 

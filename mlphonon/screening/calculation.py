@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from mlphonon.errors import PotentialError, SettingsError
-from mlphonon.potentials.loading import load_potential
+from mlphonon.potentials.loading import load_potential, resolve_device
 from mlphonon.potentials.potential import Potential
 from mlphonon.settings import PhononSettings
 
@@ -43,8 +44,11 @@ class PotentialSource:
 
     def load(self) -> Potential:
         """Return the potential; a process loads it once."""
+        named = isinstance(self.asked, str | os.PathLike)
+        # "auto" and what it stands for are one potential in memory.
+        source = replace(self, device=resolve_device(self.device)) if named else self
         try:
-            return _load(pickle.dumps(self))
+            return _load(pickle.dumps(source))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise PotentialError(
                 f"a {type(self.asked).__name__} cannot be sent to workers",

@@ -80,12 +80,16 @@ class Elasticity:
         return float((voigt + reuss) / 2)
 
 
+class UnstableWavesError(ValueError):
+    """A long wave is unstable, so that it has no velocity."""
+
+
 def elasticity(phonopy: Phonopy) -> Elasticity:
     """Return the long-wave limit of force constants.
 
     Raises
     ------
-    ValueError
+    UnstableWavesError
         If a long wave is unstable: then there is no velocity.
     """
     directions = _directions()
@@ -94,7 +98,7 @@ def elasticity(phonopy: Phonopy) -> Elasticity:
     density = float(cell.masses.sum() / cell.volume)
     tensor = _solve_for_constants(directions, density * matrices) * TO_GPA
     if min(np.linalg.eigvalsh(matrices).min(), np.linalg.eigvalsh(tensor).min()) <= 0:
-        raise ValueError("the crystal is unstable in the limit of long waves")
+        raise UnstableWavesError("the crystal is unstable in the limit of long waves")
     return Elasticity(tensor, density)
 
 

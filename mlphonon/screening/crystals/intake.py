@@ -17,13 +17,13 @@ from mlphonon.errors import CrystalError
 from mlphonon.screening.calculation import task_id
 from mlphonon.screening.crystals.prediction import predicted_cost
 from mlphonon.screening.crystals.sources import Given
+from mlphonon.screening.crystals.structure import to_dict
 from mlphonon.screening.database.tables import crystals, tasks
 from mlphonon.screening.database.tasks import State, add_tasks, finish
 from mlphonon.screening.workers.outcome import Failure, Outcome
 from mlphonon.settings import PhononSettings
 
 if TYPE_CHECKING:
-    from ase import Atoms
     from sqlalchemy import Connection
 
     from mlphonon.screening.database.store import Store
@@ -146,7 +146,7 @@ def _check(given: Given, settings: PhononSettings) -> _Entry:
         formula=crystal.formula,
         spacegroup=crystal.spacegroup,
         n_atoms=len(crystal.atoms),
-        structure=_as_dict(crystal.given) | {"primitive": _as_dict(crystal.atoms)},
+        structure=to_dict(crystal.given) | {"primitive": to_dict(crystal.atoms)},
     )
     return _Entry(row, predicted_cost(crystal, settings), "")
 
@@ -158,14 +158,6 @@ def _row(key: str, given: Given, **values: Any) -> dict[str, Any]:
         "properties": given.properties,
         "duplicate_of": None,
         **values,
-    }
-
-
-def _as_dict(atoms: Atoms) -> dict[str, Any]:
-    return {
-        "numbers": atoms.numbers.tolist(),
-        "cell": atoms.cell.array.tolist(),
-        "positions": atoms.positions.tolist(),
     }
 
 

@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase import Atoms
 
 from mlphonon.force_constants.displacements import find_moves, make_supercell
+from mlphonon.screening.crystals.structure import to_atoms
 from mlphonon.settings import PhononSettings
 from mlphonon.supercell import perpendicular_heights
 
@@ -44,7 +44,7 @@ def predicted_cost(crystal: Crystal, settings: PhononSettings) -> float:
 
 def atoms_per_second(potential: Potential, structure: dict[str, Any]) -> float:
     """Return how many atoms a second a potential evaluates, of the kind of one crystal."""
-    atoms = Atoms(structure["numbers"], structure["positions"], cell=structure["cell"], pbc=True)
+    atoms = to_atoms(structure)
     repeated = atoms.repeat(max(1, round((ENOUGH / len(atoms)) ** (1 / 3))))
     potential.evaluate([repeated])
     begun = time.perf_counter()

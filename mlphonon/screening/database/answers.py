@@ -21,7 +21,7 @@ from mlphonon.screening.database.tables import (
     tasks,
     thermal,
 )
-from mlphonon.screening.database.tasks import State
+from mlphonon.screening.database.tasks import State, open_cost
 from mlphonon.screening.quantities.measure import QUANTITIES, THERMAL, Quantity
 from mlphonon.screening.ranking.table import Table
 
@@ -102,8 +102,7 @@ def read_status(connection: Connection, calculation: Calculation) -> Status:
     )
     number, first, cost = connection.execute(lately).one()
     spent = time.time() - first if number else 0.0
-    open_cost = select(func.sum(tasks.c.cost)).where(mine, ~ended)
-    left = float(connection.execute(open_cost).scalar() or 0.0)
+    left = open_cost(connection, calculation.digest())
     twice = select(func.count()).where(crystals.c.duplicate_of.is_not(None))
     return Status(
         calculation=calculation,
@@ -123,7 +122,7 @@ def read_results(connection: Connection, calculation: Calculation) -> Table:
     """
     mine = tasks.c.calculation == calculation.digest()
     rows = connection.execute(
-        select(crystals.c.name, crystals.c.properties, *_columns(results), tasks.c.seconds)
+        select(crystals.c.name, crystals.c.properties, *results.c, tasks.c.seconds)
         .join(tasks, tasks.c.id == results.c.task)
         .join(crystals, crystals.c.key == tasks.c.crystal)
         .where(mine, tasks.c.state == State.DONE)
@@ -162,10 +161,6 @@ def read_folders(connection: Connection, calculation: Calculation, home: Path) -
         .where(tasks.c.calculation == calculation.digest())
     )
     return {row.name: home / row.path for row in connection.execute(found)}
-
-
-def _columns(table: Any) -> list[Any]:
-    return list(table.c)
 
 
 def _with_thermal(

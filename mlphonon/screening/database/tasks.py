@@ -42,6 +42,15 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+OPEN = (State.WAITING, State.RUNNING)
+
+NOBODYS: dict[str, None] = dict.fromkeys(("owner", "lease_until"))
+"""Columns of a task that no run holds."""
+
+NO_FAILURE: dict[str, None] = dict.fromkeys(("cause", "message", "last_words"))
+"""Columns of a task that has not failed."""
+
+
 @dataclass(frozen=True)
 class Claimed:
     """A task that this campaign's run has taken.
@@ -179,7 +188,7 @@ def release(
 ) -> None:
     """Let others have tasks that did not end; what was not tried does not count as an attempt."""
     attempts = tasks.c.attempts if tried else tasks.c.attempts - 1
-    waiting = {"state": State.WAITING, "owner": None, "lease_until": None, "attempts": attempts}
+    waiting = {"state": State.WAITING, "attempts": attempts, **NOBODYS}
     for piece in _pieces(list(names)):
         mine = and_(tasks.c.id.in_(piece), tasks.c.owner == owner, tasks.c.state == State.RUNNING)
         connection.execute(update(tasks).where(mine).values(waiting))
@@ -195,8 +204,7 @@ def owners(connection: Connection, calculation: str) -> set[str]:
 def disown(connection: Connection, owner: str) -> None:
     """Let others have everything that an owner holds who is known to be gone."""
     mine = and_(tasks.c.owner == owner, tasks.c.state == State.RUNNING)
-    waiting = {"state": State.WAITING, "owner": None, "lease_until": None}
-    connection.execute(update(tasks).where(mine).values(waiting))
+    connection.execute(update(tasks).where(mine).values(state=State.WAITING, **NOBODYS))
 
 
 def knows(connection: Connection, name: str) -> bool:
@@ -209,17 +217,14 @@ def finish(connection: Connection, outcome: Outcome) -> bool:
     failed = outcome.failure is not None
     values: dict[str, Any] = {
         "state": State.FAILED if failed else State.DONE,
-        "owner": None,
-        "lease_until": None,
         "seconds": outcome.seconds,
         "changed": time.time(),
-        "cause": None,
-        "message": None,
-        "last_words": None,
+        **NOBODYS,
+        **NO_FAILURE,
     }
     if outcome.failure is not None:
         values |= outcome.failure.model_dump()
-    open_still = and_(tasks.c.id == outcome.task, tasks.c.state.in_([State.RUNNING, State.WAITING]))
+    open_still = and_(tasks.c.id == outcome.task, tasks.c.state.in_(OPEN))
     if connection.execute(update(tasks).where(open_still).values(values)).rowcount == 0:
         return False
     if not failed:
@@ -245,23 +250,14 @@ def retry(connection: Connection, calculation: str, cause: str | None) -> int:
     chosen = and_(tasks.c.calculation == calculation, tasks.c.state == State.FAILED)
     if cause is not None:
         chosen = and_(chosen, tasks.c.cause == cause)
-    anew = {
-        "state": State.WAITING,
-        "attempts": 0,
-        "crashes": 0,
-        "cause": None,
-        "message": None,
-        "last_words": None,
-        "changed": time.time(),
-    }
-    return int(connection.execute(update(tasks).where(chosen).values(anew)).rowcount)
+    anew = {"state": State.WAITING, "attempts": 0, "crashes": 0, "changed": time.time()}
+    chosen_anew = update(tasks).where(chosen).values(anew | NO_FAILURE)
+    return int(connection.execute(chosen_anew).rowcount)
 
 
 def open_cost(connection: Connection, calculation: str) -> float:
     """Return what all tasks that are not ended cost, in atoms."""
-    left = select(func.sum(tasks.c.cost)).where(
-        tasks.c.calculation == calculation, tasks.c.state.in_([State.WAITING, State.RUNNING])
-    )
+    left = select(func.sum(tasks.c.cost)).where(_is_open(calculation))
     return float(connection.execute(left).scalar() or 0.0)
 
 
@@ -270,9 +266,7 @@ def costliest(connection: Connection, calculation: str) -> dict[str, Any] | None
     left = (
         select(crystals.c.structure)
         .join(tasks, tasks.c.crystal == crystals.c.key)
-        .where(
-            tasks.c.calculation == calculation, tasks.c.state.in_([State.WAITING, State.RUNNING])
-        )
+        .where(_is_open(calculation))
         .order_by(tasks.c.cost.desc())
         .limit(1)
     )
@@ -281,10 +275,12 @@ def costliest(connection: Connection, calculation: str) -> dict[str, Any] | None
 
 def count_open(connection: Connection, calculation: str) -> int:
     """Return how many tasks are not ended, whoever has them."""
-    left = select(func.count()).where(
-        tasks.c.calculation == calculation, tasks.c.state.in_([State.WAITING, State.RUNNING])
-    )
+    left = select(func.count()).where(_is_open(calculation))
     return int(connection.execute(left).scalar_one())
+
+
+def _is_open(calculation: str) -> ColumnElement[bool]:
+    return and_(tasks.c.calculation == calculation, tasks.c.state.in_(OPEN))
 
 
 def _pieces(rows: list[Any]) -> Iterable[list[Any]]:

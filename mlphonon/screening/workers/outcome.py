@@ -23,30 +23,30 @@ Cause = Literal[
 """Of a failure: "crash" where the process ended under it, "error" a fault of the program."""
 
 
-class Failure(BaseModel):
-    """Why a task failed: its cause, a line for people, and what a program said at the end."""
+class _Note(BaseModel):
+    """What is written down: JSON as it stands."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Failure(_Note):
+    """Why a task failed: its cause, a line for people, and what a program said at the end."""
 
     cause: Cause
     message: str
     last_words: str | None = None
 
 
-class Artifact(BaseModel):
+class Artifact(_Note):
     """A crystal's phonons on disk, named by what the files hold."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sha256: str
     path: str
     bytes: int
 
 
-class Outcome(BaseModel):
+class Outcome(_Note):
     """How a task ended, and the name of its crystal."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: str
     name: str
@@ -57,10 +57,8 @@ class Outcome(BaseModel):
     artifact: Artifact | None = None
 
 
-class Begun(BaseModel):
+class Begun(_Note):
     """Left by a worker while it works on a task."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: str
     name: str

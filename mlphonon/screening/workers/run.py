@@ -28,7 +28,7 @@ from mlphonon.screening.database.tasks import (
     release,
     renew,
 )
-from mlphonon.screening.workers.outcome import Failure, Folder, Outcome
+from mlphonon.screening.workers.outcome import Begun, Failure, Folder, Outcome
 from mlphonon.screening.workers.work import Item, Job, work
 
 PULSE = 1.0
@@ -159,7 +159,7 @@ class Run:
                 self.folder.forget_begun(one.id)
             self._release([one.id for one in left])
             raise error
-        begun = [one for one in left if self.folder.read_begun(one.id) is not None]
+        begun = {one.id: note for one in left if (note := self.folder.read_begun(one.id))}
         if begun or len(left) < len(group):
             self._false_starts = 0
         else:
@@ -169,15 +169,15 @@ class Run:
             raise ResultError(
                 "workers end before they begin", f"{type(error).__name__}: {error}"
             ) from error
-        for one in begun:
-            self._blame(one, error)
-        self._release([one.id for one in left if one not in begun])
+        for one in left:
+            if one.id in begun:
+                self._blame(one, begun[one.id], error)
+        self._release([one.id for one in left if one.id not in begun])
 
-    def _blame(self, one: Claimed, error: BaseException) -> None:
+    def _blame(self, one: Claimed, begun: Begun, error: BaseException) -> None:
         """Count a crash; a crystal that the process often ended under is set aside."""
-        begun = self.folder.read_begun(one.id)
         crashes = self._do(count_crash, one.id, self.owner)
-        if begun is None or crashes < self.crashes:
+        if crashes < self.crashes:
             self.folder.forget_begun(one.id)
             self._do(release, [one.id], self.owner, tried=True)
             return

@@ -13,8 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ase import Atoms
-
 from mlphonon.errors import (
     CrystalError,
     MlphononError,
@@ -25,6 +23,7 @@ from mlphonon.errors import (
 )
 from mlphonon.potentials.batches import TooLargeError
 from mlphonon.screening.calculation import PotentialSource
+from mlphonon.screening.crystals.structure import to_atoms
 from mlphonon.screening.quantities.measure import measure, measure_thermal
 from mlphonon.screening.workers.artifacts import keep
 from mlphonon.screening.workers.outcome import Begun, Cause, Failure, Folder, Outcome, words_name
@@ -34,6 +33,8 @@ from mlphonon.settings import PhononSettings
 from mlphonon.workflow import compute_phonons
 
 if TYPE_CHECKING:
+    from ase import Atoms
+
     from mlphonon.potentials.potential import Potential
 
 CAUSES: tuple[tuple[type[Exception], Cause], ...] = (
@@ -95,8 +96,7 @@ class Item:
 
     def atoms(self) -> Atoms:
         """Return the crystal as it was given."""
-        found = self.structure
-        return Atoms(found["numbers"], found["positions"], cell=found["cell"], pbc=True)
+        return to_atoms(self.structure)
 
 
 def work(job: Job, items: tuple[Item, ...]) -> None:

@@ -75,7 +75,7 @@ def compute_phonons(
     settings: PhononSettings | None = None,
     *,
     device: str = "auto",
-    trust: bool = False,
+    allow_pickle: bool = False,
     born: Any = None,
     reporter: Reporter | None = None,
     **changes: Any,
@@ -95,7 +95,7 @@ def compute_phonons(
         The protocol; defaults otherwise.
     device : {"auto", "cpu", "cuda"}
         Where a potential that is loaded by name or file runs.
-    trust : bool
+    allow_pickle : bool
         Allow a pickled model file that nothing vouches for. It can run any code.
     born : path or (charges, dielectric), optional
         Born effective charges for the non-analytical term (see `mlphonon.born.read_born`).
@@ -122,7 +122,7 @@ def compute_phonons(
     crystal = _take_crystal(structure, chosen)
     watch.lap("crystal")
     with reporter.step("loading the potential", None):
-        engine = load_potential(potential, device=device, trust=trust)
+        engine = load_potential(potential, device=device, allow_pickle=allow_pickle)
     watch.lap("potential")
     return _compute(crystal, engine, chosen, born, reporter, watch)
 

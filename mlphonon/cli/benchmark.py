@@ -61,8 +61,8 @@ def run_benchmark(
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Load a pickled model that nothing vouches for.")
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Load a pickled model that nothing vouches for.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing on the way.")] = False,
 ) -> None:
@@ -95,7 +95,9 @@ def run_benchmark(
         check_name(name)
     for name in names:
         with prints_dropped():
-            load = partial(load_potential, name, device=device, dtype=dtype, trust=trust)
+            load = partial(
+                load_potential, name, device=device, dtype=dtype, allow_pickle=allow_pickle
+            )
             engine = load()
             manifest = make_manifest(found.name, files, engine, protocol)
             folder = output / f"{found.name}_{make_key(engine.info.name)}"

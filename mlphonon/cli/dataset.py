@@ -99,8 +99,9 @@ def label_structures(
         typer.Option(min=0, help="Second derivatives along so many random directions, as well."),
     ] = 0,
     device: Annotated[str, typer.Option(help="Where a potential runs: auto, cpu, cuda.")] = "auto",
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Load a pickled potential that nothing vouches for.")
+    allow_pickle: Annotated[
+        bool,
+        typer.Option("--allow-pickle", help="Load a pickled potential that nothing vouches for."),
     ] = False,
     seed: Annotated[int, typer.Option(help="Of the directions.")] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
@@ -110,7 +111,7 @@ def label_structures(
     from mlphonon.training.data.labelling import files_to_label, label_files, load_teacher
 
     files = files_to_label(structures)
-    judge = load_teacher(teacher, output / "work", device, trust)
+    judge = load_teacher(teacher, output / "work", device, allow_pickle)
     done = label_files(files, judge, output, directions, seed, TerminalReporter(quiet))
     typer.echo(f"{done} files labelled by {judge.info.name}, {len(files) - done} were -> {output}")
 

@@ -29,8 +29,9 @@ def finetune_command(
     ] = None,
     epochs: Annotated[float | None, typer.Option(help="Times that all data are seen.")] = None,
     head: Annotated[str | None, typer.Option(help="Of a potential with several.")] = None,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Load a pickled potential that nothing vouches for.")
+    allow_pickle: Annotated[
+        bool,
+        typer.Option("--allow-pickle", help="Load a pickled potential that nothing vouches for."),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
 ) -> None:
@@ -46,7 +47,7 @@ def finetune_command(
     from mlphonon.training.finetuning.finetune import finetune
     from mlphonon.training.finetuning.request import Request
 
-    request = Request(data, potential, replay, head, trust)
+    request = Request(data, potential, replay, head, allow_pickle)
     card = finetune(request, settings, output, TerminalReporter(quiet))
     for what, before, after in compare(card["before"], card["after"]):
         typer.echo(f"{what}: {before:.4g} -> {after:.4g}")

@@ -90,8 +90,8 @@ def phonons(
     settings: Annotated[
         Path | None, typer.Option(help="YAML file of settings; options here override it.")
     ] = None,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Load a pickled model that nothing vouches for.")
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Load a pickled model that nothing vouches for.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summaries, one JSON line each, alone.")
@@ -125,7 +125,7 @@ def phonons(
         quiet=quiet,
     ).over(
         files,
-        {"device": device, "dtype": dtype, "trust": trust, "head": head},
+        {"device": device, "dtype": dtype, "allow_pickle": allow_pickle, "head": head},
         potential,
         dispersion,
     )

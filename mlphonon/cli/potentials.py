@@ -47,7 +47,7 @@ STATUS_TEXT: dict[FileStatus, str] = {
     "ok": "ok: the file the catalogue knows",
     "recorded": "ok: the file that was trusted when it was pulled",
     "changed": "BAD: not the file it was; delete it and pull it again",
-    "unvouched": "BAD: nothing vouches for it; pull it with --trust if you do",
+    "unvouched": "BAD: nothing vouches for it; pull it with --allow-pickle if you do",
     "unknown": "none of the catalogue's; load it by its path",
     "unreadable": "BAD: cannot be read",
 }
@@ -95,17 +95,17 @@ def info(name: NameArgument, as_json: JsonFlag = False) -> None:
 @app.command("pull")
 def pull_potential(
     name: NameArgument,
-    trust: Annotated[
+    allow_pickle: Annotated[
         bool,
         typer.Option(
-            "--trust",
+            "--allow-pickle",
             help="Accept a file whose SHA-256 the catalogue does not know. Loading it runs"
             " whatever code it holds.",
         ),
     ] = False,
 ) -> None:
     """Download a potential, or check one that was brought by hand; print where it lies."""
-    typer.echo(pull(find_entry(name), trust=trust))
+    typer.echo(pull(find_entry(name), allow_pickle=allow_pickle))
 
 
 @app.command("install")
@@ -114,10 +114,10 @@ def install_potential(
     weights: Annotated[
         Path | None, typer.Option(help="Its weights, if they are on this machine already.")
     ] = None,
-    trust: Annotated[
+    allow_pickle: Annotated[
         bool,
         typer.Option(
-            "--trust",
+            "--allow-pickle",
             help="Accept weights whose SHA-256 the catalogue does not know, or that"
             " its package fetches by itself. Loading them runs whatever code they hold.",
         ),
@@ -140,9 +140,11 @@ def install_potential(
     entry = find_entry(name)
     reporter = TerminalReporter(quiet=False)
     with reporter.step(f"installing {entry.name}", None):
-        install(entry.name, weights=weights, trust=trust, anew=anew, say=reporter.say)
+        install(entry.name, weights=weights, allow_pickle=allow_pickle, anew=anew, say=reporter.say)
     with reporter.step(f"testing {entry.name}", None), prints_dropped():
-        report = check_potential(load_potential(entry.name, device=device, trust=trust))
+        report = check_potential(
+            load_potential(entry.name, device=device, allow_pickle=allow_pickle)
+        )
     typer.echo(f"{entry.name}: ready; {report.verdict}")
     wrong = {check.name for check in report.checks if not check.passed}
     if wrong & {FORCE_SLOPE, PRESSURE}:
@@ -172,8 +174,9 @@ def check(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Load a pickled model; it runs any code it holds.")
+    allow_pickle: Annotated[
+        bool,
+        typer.Option("--allow-pickle", help="Load a pickled model; it runs any code it holds."),
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -185,7 +188,9 @@ def check(
     from mlphonon.potentials.loading import load_potential
 
     with prints_dropped():
-        load = partial(load_potential, potential, device=device, dtype=dtype, trust=trust)
+        load = partial(
+            load_potential, potential, device=device, dtype=dtype, allow_pickle=allow_pickle
+        )
         engine = load()
         accelerated = engine.info.kernels not in (None, "e3nn")
         plain = load(kernels="plain") if accelerated else None

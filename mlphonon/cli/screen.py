@@ -62,8 +62,8 @@ def run_screen(
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     head: Annotated[str | None, typer.Option(help="Head of a multi-head model.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Load a pickled model that nothing vouches for.")
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Load a pickled model that nothing vouches for.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Enter the crystals and say what they cost, no more.")
@@ -82,7 +82,7 @@ def run_screen(
 
     site = _site(config, {"workers": workers, "device": device})
     plan = Plan(
-        PotentialSource(potential, site.device, dtype, head, trust),
+        PotentialSource(potential, site.device, dtype, head, allow_pickle),
         make_settings(None, **({} if settings is None else read_settings(settings))),
         _temperatures(temperatures),
         site,

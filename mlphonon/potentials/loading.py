@@ -43,7 +43,7 @@ MODEL_ATTRIBUTES = ("r_max", "atomic_numbers", "num_interactions", "atomic_energ
 class _Options:
     device: str
     dtype: str
-    trust: bool
+    allow_pickle: bool
     head: str | None
     kernels: str
 
@@ -61,7 +61,7 @@ def load_potential(
     *,
     device: str = "auto",
     dtype: str = "float64",
-    trust: bool = False,
+    allow_pickle: bool = False,
     head: str | None = None,
     kernels: str = "auto",
 ) -> Potential:
@@ -83,7 +83,7 @@ def load_potential(
     dtype : {"float64", "float32"}
         Precision. Differences of forces need float64. A program that has only one precision
         runs in that (see `Potential.info`).
-    trust : bool
+    allow_pickle : bool
         Load a pickled model that neither the catalogue nor an earlier, trusted download
         vouches for. This runs whatever code the file holds.
     head : str, optional
@@ -96,7 +96,7 @@ def load_potential(
     PotentialError
         If it is unknown, cannot be brought, read or used, or the device is not there.
     UntrustedFileError
-        If it is a pickled model that nothing vouches for and `trust` is false.
+        If it is a pickled model that nothing vouches for and `allow_pickle` is false.
     """
     if not isinstance(potential, str | os.PathLike):
         return _wrap(potential)
@@ -104,7 +104,7 @@ def load_potential(
         raise PotentialError(f"dtype '{dtype}' is unknown", fix="use float32 or float64")
     if kernels not in ("auto", "plain"):
         raise PotentialError(f"kernels '{kernels}' are unknown", fix="use auto or plain")
-    options = _Options(resolve_device(device), dtype, trust, head, kernels)
+    options = _Options(resolve_device(device), dtype, allow_pickle, head, kernels)
     if str(potential).startswith(PREFIX):
         return IsolatedPotential(parse_spec(str(potential), options.device), str(potential))
     if _is_path(potential):
@@ -118,7 +118,7 @@ def load_potential(
             entry.name,
         )
     if not family_of(entry).in_process:
-        return load_named(entry, options.device, dtype, trust=trust, head=head)
+        return load_named(entry, options.device, dtype, allow_pickle=allow_pickle, head=head)
     return _build(_read_entry(entry, options), options, head or entry.default_head, entry)
 
 
@@ -187,14 +187,14 @@ def _is_path(potential: str | os.PathLike[str]) -> bool:
 
 
 def _read_entry(entry: CatalogueEntry, options: _Options) -> _Weights:
-    path = locate(entry) or pull(entry, trust=options.trust)
+    path = locate(entry) or pull(entry, allow_pickle=options.allow_pickle)
     if entry.ships_inside:
         digest = sha256_of(path)
         accept(entry, digest)
         return _Weights(_read_folder(path, options), entry.name, digest)
     data = _read_bytes(path)
     digest = hashlib.sha256(data).hexdigest()
-    accept(entry, digest, trust=options.trust)
+    accept(entry, digest, allow_pickle=options.allow_pickle)
     return _Weights(_unpickle(data, path), entry.name, digest)
 
 
@@ -209,7 +209,7 @@ def _read_path(path: Path, options: _Options) -> _Weights:
         )
     data = _read_bytes(path)
     digest = hashlib.sha256(data).hexdigest()
-    if not (options.trust or vouched(path, digest)):
+    if not (options.allow_pickle or vouched(path, digest)):
         raise untrusted_error(str(path), "where it came from")
     return _Weights(_unpickle(data, path), path.name, digest)
 

@@ -32,7 +32,7 @@ class PotentialSource:
     ----------
     asked : str, path, or an object that can be pickled
         What `mlphonon.load_potential` takes.
-    device, dtype, head, trust
+    device, dtype, head, allow_pickle
         As there.
     """
 
@@ -40,7 +40,7 @@ class PotentialSource:
     device: str = "auto"
     dtype: str = "float64"
     head: str | None = None
-    trust: bool = False
+    allow_pickle: bool = False
 
     def load(self) -> Potential:
         """Return the potential; a process loads it once."""
@@ -65,7 +65,7 @@ def _load(pickled: bytes) -> Potential:
         device=source.device,
         dtype=source.dtype,
         head=source.head,
-        trust=source.trust,
+        allow_pickle=source.allow_pickle,
     )
 
 

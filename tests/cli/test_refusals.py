@@ -138,16 +138,16 @@ def test_untrusted_pickle_does_not_run(call: Call, tmp_path: Path) -> None:
     (tmp_path / "evil.model").write_bytes(pickle.dumps(Payload(marker)))
     line = call("phonons", NACL, "--potential", "evil.model").refusal()
     assert "runs whatever code it holds" in line
-    assert "--trust" in line
+    assert "--allow-pickle" in line
     assert not marker.exists()
-    call("phonons", NACL, "--potential", "evil.model", "--trust")
+    call("phonons", NACL, "--potential", "evil.model", "--allow-pickle")
     assert marker.exists(), "the payload would have run: the refusal above is what held it"
 
 
 def test_truncated_pickle(call: Call, weights: Path, tmp_path: Path) -> None:
     data = (weights / "tiny.model").read_bytes()
     (tmp_path / "short.model").write_bytes(data[: len(data) // 2])
-    line = call("phonons", NACL, "--potential", "short.model", "--trust").refusal()
+    line = call("phonons", NACL, "--potential", "short.model", "--allow-pickle").refusal()
     assert "truncated" in line
 
 
@@ -166,7 +166,7 @@ def test_tampered_pickle_in_the_store(
         'licence = "MIT"\nreference = "-"\ntraining_set = "-"\nfunctional = "-"\n'
     )
     monkeypatch.setenv("MLPHONON_CATALOGUE", str(catalogue))
-    for trust in ((), ("--trust",)):
+    for trust in ((), ("--allow-pickle",)):
         line = call("phonons", NACL, "--potential", "tiny", *trust).refusal()
         assert "is not the file it should be" in line
 

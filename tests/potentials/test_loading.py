@@ -111,11 +111,11 @@ def test_untrusted_pickle_is_refused_and_does_not_run(tmp_path: Path) -> None:
         load_potential(path)
     assert not marker.exists()
     message = str(caught.value)
-    assert "--trust" in message and "trust=True" in message
+    assert "--allow-pickle" in message and "allow_pickle=True" in message
     assert "runs whatever code it holds" in message and "\n" not in message
 
     with pytest.raises(PotentialError):
-        load_potential(path, trust=True)
+        load_potential(path, allow_pickle=True)
     assert marker.exists(), "the payload would have run: the refusal above is what held it"
 
 
@@ -127,12 +127,12 @@ def test_evil_file_in_the_place_of_a_catalogued_one_does_not_run(
     (folder / "mace-mpa-0-medium.model").write_bytes(pickle.dumps(Payload(marker)))
     for trust in (False, True):
         with pytest.raises(PotentialError, match="is not the file it should be"):
-            load_potential("mace-mpa-0", trust=trust)
+            load_potential("mace-mpa-0", allow_pickle=trust)
     assert not marker.exists()
 
 
 def test_trusted_pickle_and_plain_weights_give_the_same(weights: Path) -> None:
-    pickled = load_potential(weights / "tiny.model", trust=True)
+    pickled = load_potential(weights / "tiny.model", allow_pickle=True)
     plain = load_potential(str(weights / "plain"))
     assert isinstance(pickled, Potential)
     assert pickled.info.sha256 == digest(weights / "tiny.model")
@@ -163,7 +163,7 @@ def test_asking_by_name_pulls_and_trust_is_asked_once(
     add_entry(tmp_path, monkeypatch, url, None)
     with pytest.raises(UntrustedFileError):
         load_potential("tiny")
-    assert load_potential("tiny", trust=True).info.name == "tiny"
+    assert load_potential("tiny", allow_pickle=True).info.name == "tiny"
     assert capsys.readouterr().err.count("pulling tiny from") == 1
     monkeypatch.setenv("MLPHONON_OFFLINE", "1")
     assert load_potential("tiny").info.sha256 == digest(weights / "tiny.model")
@@ -171,7 +171,7 @@ def test_asking_by_name_pulls_and_trust_is_asked_once(
 
     (folder / "tiny.model").write_bytes((weights / "tiny.model").read_bytes() + b"x")
     with pytest.raises(PotentialError, match="is not the file it should be"):
-        load_potential("tiny", trust=True)
+        load_potential("tiny", allow_pickle=True)
     with pytest.raises(UntrustedFileError):
         load_potential(folder / "tiny.model")
 
@@ -204,7 +204,7 @@ def test_file_that_is_no_model_is_one_clear_line(
     path = tmp_path / "broken.model"
     path.write_bytes(content)
     with pytest.raises(PotentialError, match=message) as caught:
-        load_potential(path, trust=True)
+        load_potential(path, allow_pickle=True)
     assert "e3nn" in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -214,7 +214,7 @@ def test_truncated_pickle_is_one_clear_line(weights: Path, tmp_path: Path, kept:
     path = tmp_path / "short.model"
     path.write_bytes(data[: int(kept * len(data))])
     with pytest.raises(PotentialError, match="truncated") as caught:
-        load_potential(path, trust=True)
+        load_potential(path, allow_pickle=True)
     assert "\n" not in str(caught.value)
 
 
@@ -223,14 +223,14 @@ def test_pickles_of_other_things_are_no_mace(tmp_path: Path) -> None:
     for thing, name in ((torch.nn.Linear(2, 2), "Linear"), ({"model": {}}, "dict")):
         torch.save(thing, path)
         with pytest.raises(PotentialError, match=f"no MACE model; it holds a {name}"):
-            load_potential(path, trust=True)
+            load_potential(path, allow_pickle=True)
 
 
 def test_model_of_a_missing_package_is_one_clear_line(tmp_path: Path) -> None:
     path = tmp_path / "foreign.model"
     path.write_bytes(b"cno_such_package_at_all\nModel\n.")
     with pytest.raises(PotentialError, match="pickled under another e3nn"):
-        load_potential(path, trust=True)
+        load_potential(path, allow_pickle=True)
 
 
 def test_truncated_safetensors_is_one_clear_line(weights: Path, tmp_path: Path) -> None:

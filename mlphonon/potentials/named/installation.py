@@ -21,7 +21,7 @@ def load_named(
     device: str,
     dtype: str,
     *,
-    trust: bool = False,
+    allow_pickle: bool = False,
     head: str | None = None,
 ) -> IsolatedPotential:
     """Start the worker of a potential whose environment is there.
@@ -35,7 +35,7 @@ def load_named(
     dtype : {"float64", "float32"}
         The precision asked for; a family that has only the other runs in that, and its info
         says so.
-    trust : bool
+    allow_pickle : bool
         Accept weights that nothing vouches for.
     head : str, optional
         Head of a multi-head model; the catalogue's by default.
@@ -45,16 +45,16 @@ def load_named(
     PotentialError
         If its environment is not made, or its weights cannot be brought or loaded.
     UntrustedFileError
-        If nothing vouches for its weights and `trust` is false.
+        If nothing vouches for its weights and `allow_pickle` is false.
     """
     family = family_of(entry)
     head = _choose_head(entry, head)
     python = environments.require(family, entry.name, _tell)
-    weights = locate(entry) or pull(entry, trust=trust)
+    weights = locate(entry) or pull(entry, allow_pickle=allow_pickle)
     sha256 = None
     if entry.source != "package":
         sha256 = digest_of(entry)
-        accept(entry, sha256, trust=trust)
+        accept(entry, sha256, allow_pickle=allow_pickle)
     precision = dtype if dtype in family.dtypes else family.dtypes[0]
     places = {"weights": str(weights), "device": device, "dtype": precision, "head": head}
     spec = WorkerSpec(
@@ -86,7 +86,7 @@ def install_potential(
     name: str,
     *,
     weights: str | os.PathLike[str] | None = None,
-    trust: bool = False,
+    allow_pickle: bool = False,
     anew: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> Path:
@@ -98,7 +98,7 @@ def install_potential(
         Name or alias in the catalogue.
     weights : path, optional
         Its weights, if they are on this machine already; downloaded otherwise.
-    trust : bool
+    allow_pickle : bool
         Accept weights that nothing vouches for.
     anew : bool
         Make the environment again even if it is there.
@@ -115,20 +115,20 @@ def install_potential(
     PotentialError
         If the environment cannot be made or the weights cannot be brought.
     UntrustedFileError
-        If nothing vouches for its weights and `trust` is false.
+        If nothing vouches for its weights and `allow_pickle` is false.
     """
     entry = find_entry(name)
     family = family_of(entry)
     # Weights first: a wrong file is found in a second, an environment takes minutes.
     path = None
     if weights is not None:
-        path = bring(entry, Path(weights), trust=trust)
+        path = bring(entry, Path(weights), allow_pickle=allow_pickle)
     elif entry.source != "environment":
-        path = pull(entry, trust=trust)
+        path = pull(entry, allow_pickle=allow_pickle)
     if not family.in_process:
         environments.make(family, say or _tell, anew=anew)
     # What comes with the package is there only now.
-    return path or pull(entry, trust=trust)
+    return path or pull(entry, allow_pickle=allow_pickle)
 
 
 def _choose_head(entry: CatalogueEntry, head: str | None) -> str | None:

@@ -132,11 +132,11 @@ def untrusted_error(what: str, source: str) -> UntrustedFileError:
     return UntrustedFileError(
         f"{what} is a pickled model that nothing vouches for",
         "loading it runs whatever code it holds, with your rights",
-        f"if you trust {source}, say so with --trust (trust=True)",
+        f"if you trust {source}, say so with --allow-pickle (allow_pickle=True)",
     )
 
 
-def accept(entry: CatalogueEntry, digest: str, *, trust: bool = False) -> None:
+def accept(entry: CatalogueEntry, digest: str, *, allow_pickle: bool = False) -> None:
     """Check the digest of weights that are here; record it if it is trusted for the first time.
 
     Raises
@@ -144,14 +144,14 @@ def accept(entry: CatalogueEntry, digest: str, *, trust: bool = False) -> None:
     PotentialError
         If it is not the digest that is vouched for.
     UntrustedFileError
-        If none is vouched for and `trust` is false.
+        If none is vouched for and `allow_pickle` is false.
     """
     path = path_of(entry)
     expected = _expected_digest(entry)
     if expected is None:
         if entry.ships_inside:
             return
-        if not trust:
+        if not allow_pickle:
             raise untrusted_error(str(path), f"where it came from ({entry.url})")
         _record(path, digest)
     elif digest != expected:
@@ -162,7 +162,7 @@ def accept(entry: CatalogueEntry, digest: str, *, trust: bool = False) -> None:
         )
 
 
-def pull(entry: CatalogueEntry, *, trust: bool = False, progress: bool = True) -> Path:
+def pull(entry: CatalogueEntry, *, allow_pickle: bool = False, progress: bool = True) -> Path:
     """Bring the weights of `entry` to this machine, if they are not here, and check them.
 
     A file that was brought by hand to where it belongs is checked by the same rules.
@@ -171,7 +171,7 @@ def pull(entry: CatalogueEntry, *, trust: bool = False, progress: bool = True) -
     ----------
     entry : CatalogueEntry
         What to bring.
-    trust : bool
+    allow_pickle : bool
         Accept a file whose SHA-256 the catalogue does not know; the digest of what came is
         recorded and checked from then on. Or, where the package of its family fetches the
         weights, trust what that package fetches.
@@ -188,29 +188,29 @@ def pull(entry: CatalogueEntry, *, trust: bool = False, progress: bool = True) -
     PotentialError
         If they cannot be brought or are not what they should be; nothing is left then.
     UntrustedFileError
-        If nothing vouches for them and `trust` is false.
+        If nothing vouches for them and `allow_pickle` is false.
     """
     if entry.source == "package":
-        return _trust_package(entry, trust)
+        return _trust_package(entry, allow_pickle)
     path = path_of(entry)
     if locate(entry) is not None:
-        accept(entry, digest_of(entry), trust=trust)
+        accept(entry, digest_of(entry), allow_pickle=allow_pickle)
         return path
     if entry.source != "download":
         raise PotentialError(
             f"potential '{entry.name}' should be in {path} but is not there",
             fix=_how_to_restore(entry),
         )
-    _check_may_download(entry, trust)
+    _check_may_download(entry, allow_pickle)
     with locked(path):
         if locate(entry) is None:
             _place(entry, lambda part: _download(entry, part, progress), str(entry.url))
         else:
-            accept(entry, digest_of(entry), trust=trust)
+            accept(entry, digest_of(entry), allow_pickle=allow_pickle)
     return path
 
 
-def bring(entry: CatalogueEntry, given: Path, *, trust: bool = False) -> Path:
+def bring(entry: CatalogueEntry, given: Path, *, allow_pickle: bool = False) -> Path:
     """Copy weights that the user has to where they belong, and check them.
 
     Parameters
@@ -219,7 +219,7 @@ def bring(entry: CatalogueEntry, given: Path, *, trust: bool = False) -> Path:
         What they are.
     given : Path
         The file, or the folder of a potential that is a folder.
-    trust : bool
+    allow_pickle : bool
         Accept weights whose SHA-256 the catalogue does not know.
 
     Returns
@@ -232,7 +232,7 @@ def bring(entry: CatalogueEntry, given: Path, *, trust: bool = False) -> Path:
     PotentialError
         If they are not there, or are not what they should be.
     UntrustedFileError
-        If nothing vouches for them and `trust` is false.
+        If nothing vouches for them and `allow_pickle` is false.
     """
     if entry.source != "download":
         raise PotentialError(
@@ -244,7 +244,7 @@ def bring(entry: CatalogueEntry, given: Path, *, trust: bool = False) -> Path:
         raise PotentialError(
             f"there is no file {missing[0]}", fix=f"give the weights of '{entry.name}'"
         )
-    if _expected_digest(entry) is None and not trust:
+    if _expected_digest(entry) is None and not allow_pickle:
         raise untrusted_error(str(given), "where it came from")
 
     def copy(part: Path) -> None:
@@ -305,8 +305,8 @@ def _how_to_bring(entry: CatalogueEntry) -> str:
     )
 
 
-def _check_may_download(entry: CatalogueEntry, trust: bool) -> None:
-    if _expected_digest(entry) is None and not trust:
+def _check_may_download(entry: CatalogueEntry, allow_pickle: bool) -> None:
+    if _expected_digest(entry) is None and not allow_pickle:
         raise untrusted_error(f"potential '{entry.name}'", str(entry.url))
     if is_offline():
         raise PotentialError(
@@ -316,12 +316,12 @@ def _check_may_download(entry: CatalogueEntry, trust: bool) -> None:
         )
 
 
-def _trust_package(entry: CatalogueEntry, trust: bool) -> Path:
+def _trust_package(entry: CatalogueEntry, allow_pickle: bool) -> Path:
     """Check, or record, that the user trusts what the package of a family fetches by itself."""
     path = path_of(entry)
     if is_file(path):
         return path
-    if not trust:
+    if not allow_pickle:
         raise untrusted_error(
             f"what {entry.family} will fetch for potential '{entry.name}'", "its source"
         )
@@ -349,7 +349,7 @@ def _place(entry: CatalogueEntry, fill: Callable[[Path], None], source: str) -> 
                 f"try again from another network, or {_how_to_bring(entry)}"
                 if entry.sha256
                 else f"if it was renewed and you trust it, delete {_record_path(path)} and pull"
-                " it with --trust",
+                " it with --allow-pickle",
             )
         if path.is_dir():
             _remove(path)

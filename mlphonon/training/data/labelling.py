@@ -125,11 +125,13 @@ def _with_labels(
     return labelled
 
 
-def load_teacher(name: str, folder: Path, device: str = "auto", trust: bool = False) -> Potential:
+def load_teacher(
+    name: str, folder: Path, device: str = "auto", allow_pickle: bool = False
+) -> Potential:
     """Return the potential, or the DFT code (``ase:NAME:SETTINGS.yaml``, run in `folder`)."""
     if name.startswith(PREFIX):
         return load_code(name, folder)
-    return load_potential(name, device=device, trust=trust)
+    return load_potential(name, device=device, allow_pickle=allow_pickle)
 
 
 def files_to_label(paths: Sequence[Path]) -> list[Path]:

@@ -32,7 +32,7 @@ def prepare(request: Request, settings: FinetuneSettings) -> FinetuneJob:
     TrainingError
         If the data hold elements that the potential does not know, or nothing to learn.
     """
-    start = load_start(request.potential, request.head, request.trust)
+    start = load_start(request.potential, request.head, request.allow_pickle)
     data = read_data(request.data)
     _check_elements(data, start)
     if settings.align_energies:

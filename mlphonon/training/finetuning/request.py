@@ -21,7 +21,7 @@ class Request:
         crystals is.
     head : str, optional
         Of a potential with several.
-    trust : bool
+    allow_pickle : bool
         Load a pickled potential that nothing vouches for.
     """
 
@@ -29,4 +29,4 @@ class Request:
     potential: str = "embedded"
     replay: Path | None = None
     head: str | None = None
-    trust: bool = False
+    allow_pickle: bool = False

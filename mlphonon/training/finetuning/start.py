@@ -83,7 +83,7 @@ class Start:
             )
 
 
-def load_start(potential: str, head: str | None = None, trust: bool = False) -> Start:
+def load_start(potential: str, head: str | None = None, allow_pickle: bool = False) -> Start:
     """Load the potential that a fine-tuning begins with.
 
     Raises
@@ -92,7 +92,7 @@ def load_start(potential: str, head: str | None = None, trust: bool = False) -> 
         If it is no MACE.
     """
     options: dict[str, Any] = {"device": "cpu", "dtype": "float64", "kernels": "plain"}
-    loaded = load_potential(potential, head=head, trust=trust, **options)
+    loaded = load_potential(potential, head=head, allow_pickle=allow_pickle, **options)
     if not isinstance(loaded, MacePotential):
         raise TrainingError(
             f"potential '{potential}' cannot be fine-tuned here",

@@ -210,10 +210,10 @@ def test_what_cannot_be_installed_is_one_line_and_leaves_nothing(
         'training_set = "-"\nfunctional = "-"\n'
     )
     monkeypatch.setenv("MLPHONON_CATALOGUE", str(catalogue))
-    with pytest.raises(UntrustedFileError, match=r"absent will fetch.*--trust"):
+    with pytest.raises(UntrustedFileError, match=r"absent will fetch.*--allow-pickle"):
         install_potential("absent-pot")
     with pytest.raises(PotentialError, match="cannot make the environment of absent") as caught:
-        install_potential("absent-pot", trust=True)
+        install_potential("absent-pot", allow_pickle=True)
     assert "\n" not in str(caught.value)
     log = home / "cache" / "environments" / "absent.log"
     assert str(log) in str(caught.value)
@@ -260,7 +260,7 @@ def test_wrong_weights_are_not_kept(home: Path, tmp_path: Path) -> None:
 
 def test_forces_without_an_energy_are_refused_for_phonons() -> None:
     settings = {"min_length": 8, "mesh": 20}
-    direct = load_potential("tiny-direct", trust=True)
+    direct = load_potential("tiny-direct", allow_pickle=True)
     with pytest.raises(PotentialError, match=r"slope of no energy.*--allow-nonconservative"):
         compute_phonons(bulk("Cu"), direct, **settings)
     found = compute_phonons(bulk("Cu"), direct, allow_nonconservative=True, **settings)
@@ -270,7 +270,7 @@ def test_forces_without_an_energy_are_refused_for_phonons() -> None:
 def test_weights_that_a_package_fetches_need_trust_once(home: Path) -> None:
     with pytest.raises(UntrustedFileError, match="tiny will fetch"):
         load_potential("tiny-self")
-    install_potential("tiny-self", trust=True)
+    install_potential("tiny-self", allow_pickle=True)
     assert load_potential("tiny-self").info.sha256 is None
     (home / "cache" / "potentials" / "tiny-self.by-its-package").unlink()
 

@@ -100,7 +100,7 @@ def test_wrong_digest_leaves_nothing(server: Server, folder: Path) -> None:
 
 def test_truncated_transfer_leaves_nothing(server: Server, folder: Path) -> None:
     with pytest.raises(PotentialError, match="broke off") as caught:
-        pull(make_entry(server, sha256=None, route="truncated"), trust=True)
+        pull(make_entry(server, sha256=None, route="truncated"), allow_pickle=True)
     one_line(caught.value)
     assert visible(folder) == []
 
@@ -188,7 +188,7 @@ def test_two_pulls_at_once_download_once(server: Server) -> None:
 
 
 def test_without_a_digest_trust_is_needed_before_the_network(server: Server) -> None:
-    with pytest.raises(UntrustedFileError, match="--trust") as caught:
+    with pytest.raises(UntrustedFileError, match="--allow-pickle") as caught:
         pull(make_entry(server, sha256=None))
     assert "runs whatever code it holds" in one_line(caught.value)
     assert server.requests == []
@@ -196,7 +196,7 @@ def test_without_a_digest_trust_is_needed_before_the_network(server: Server) -> 
 
 def test_trusted_pull_is_recorded_and_checked_ever_after(server: Server, folder: Path) -> None:
     entry = make_entry(server, sha256=None)
-    path = pull(entry, trust=True)
+    path = pull(entry, allow_pickle=True)
     assert recorded_digest(path) == SHA256
     record = (folder / "stand-in.model.sha256").read_text()
     assert record == f"{SHA256}  stand-in.model\n"
@@ -207,18 +207,18 @@ def test_trusted_pull_is_recorded_and_checked_ever_after(server: Server, folder:
     assert verify() == [SHIPPED, ("stand-in.model", "changed")]
     for trust in (False, True):
         with pytest.raises(PotentialError, match="is not the file it should be"):
-            pull(entry, trust=trust)
+            pull(entry, allow_pickle=trust)
     assert path.exists(), "a file of the user's is not deleted"
 
 
 def test_renewed_file_is_not_taken_for_the_trusted_one(server: Server, folder: Path) -> None:
     entry = make_entry(server, sha256=None)
-    pull(entry, trust=True).unlink()
+    pull(entry, allow_pickle=True).unlink()
     assert pull(entry).read_bytes() == BODY, "the recorded digest vouches for the same file"
     (folder / "stand-in.model").unlink()
     server.body = BODY[::-1]
-    with pytest.raises(PotentialError, match=r"model\.sha256 and pull it with --trust"):
-        pull(entry, trust=True)
+    with pytest.raises(PotentialError, match=r"model\.sha256 and pull it with --allow-pickle"):
+        pull(entry, allow_pickle=True)
     assert visible(folder) == ["stand-in.model.sha256"]
 
 
@@ -230,7 +230,7 @@ def test_file_brought_by_hand_falls_under_the_same_rules(server: Server, folder:
     unvouched = make_entry(server, sha256=None)
     with pytest.raises(UntrustedFileError):
         pull(unvouched)
-    pull(unvouched, trust=True)
+    pull(unvouched, allow_pickle=True)
     assert recorded_digest(path) == SHA256
     path.write_bytes(b"another")
     with pytest.raises(PotentialError, match="is not the file it should be") as caught:
@@ -319,7 +319,7 @@ def test_command_line(
         run(app, ["list"]).stdout.splitlines()
     )
     assert isinstance(run(app, ["pull", "stand-in"]).exception, UntrustedFileError)
-    pulled = run(app, ["pull", "stand-in", "--trust"])
+    pulled = run(app, ["pull", "stand-in", "--allow-pickle"])
     assert pulled.exit_code == 0
     assert pulled.stdout == f"{folder / 'stand-in.model'}\n"
     assert json.loads(run(app, ["info", "stand-in", "--json"]).stdout)["here"] is True

@@ -15,12 +15,14 @@ from mlphonon.dos import projected_dos, total_dos
 from mlphonon.provenance import Record
 from mlphonon.results import BandStructure, DensityOfStates, ThermalProperties
 from mlphonon.threads import one_blas_thread
-from mlphonon.trust import Stability
+from mlphonon.trust.stability import Stability
 
 if TYPE_CHECKING:
     from ase import Atoms
     from matplotlib.figure import Figure
     from phonopy import Phonopy
+
+    from mlphonon.trust.verdict import Trust
 
 DOS_POINTS = 401
 """Frequencies at which the density of states is given."""
@@ -227,6 +229,13 @@ class Phonons:
             stable_by_threshold=bool(lowest[at] >= -settings.imaginary_threshold),
             stable_by_share=share <= settings.imaginary_share,
         )
+
+    @cached_property
+    def trust(self) -> Trust:
+        """How far this result can be believed: every check, and the verdict."""
+        from mlphonon.trust.judge import judge
+
+        return judge(self)
 
     def summary(self) -> dict[str, Any]:
         """Return what one wants to know at a glance, as plain types; units in the names."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from mlphonon.convergence import SupercellStep
 from mlphonon.force_constants.force_constants import Residuals
 from mlphonon.settings import PhononSettings
+from mlphonon.trust.evidence import Evidence
 
 RECORDED_PACKAGES = (
     "mlphonon",
@@ -62,6 +63,7 @@ class Record(BaseModel):
     n_displacements: int
     raw_force_constants: Residuals
     truncation_THz: float | None = None
+    evidence: Evidence | None = None
     born_charges: bool
     versions: dict[str, str]
     seconds: dict[str, float]

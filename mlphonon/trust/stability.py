@@ -1,4 +1,4 @@
-"""What a result says about its own quality: is the crystal stable, were the forces clean."""
+"""Is the crystal dynamically stable: two stated rules."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""How far a result can be believed: measured by itself, with a verdict."""

@@ -1,0 +1,163 @@
+"""The verdict on a result: checks, each with its number and limits, and what they add up to."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Verdict = Literal["trusted", "use with care", "do not use"]
+
+VERDICTS: tuple[Verdict, ...] = ("trusted", "use with care", "do not use")
+"""From best to worst."""
+
+
+class Check(BaseModel):
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    name : str
+        What it is called everywhere, such as ``"truncation"``.
+    what : str
+        What was measured, in words.
+    measured : float
+        The number.
+    unit : str
+        Of the number and of both limits; empty if it has none.
+    limit : float
+        Above it the check fires: the result is to be used with care.
+    severe : float, optional
+        Above it the result is not to be used; None if it never says that.
+    effect_THz : float, optional
+        About how much frequencies are wrong for it; None where that cannot be said.
+    advice : str
+        What to do about it if it fires.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    what: str
+    measured: float
+    unit: str
+    limit: float
+    severe: float | None = None
+    effect_THz: float | None = None
+    advice: str
+
+    @property
+    def verdict(self) -> Verdict:
+        """What this check alone would say; a number that is none (NaN) is above all limits."""
+        if self.measured <= self.limit:
+            return "trusted"
+        if self.severe is None or self.measured <= self.severe:
+            return "use with care"
+        return "do not use"
+
+    @property
+    def fired(self) -> bool:
+        """Whether the number is above its limit."""
+        return self.verdict != "trusted"
+
+    def describe(self) -> str:
+        """Say what was found and what to do, in a line."""
+        effect = "" if self.effect_THz is None else f", about {self.effect_THz:.2g} THz"
+        return (
+            f"{self.name}: {self.what} {self.measured:.2g}{self.unit and ' '}{self.unit}"
+            f" (limit {self.limit:.2g}){effect}; {self.advice}"
+        )
+
+
+class Unmeasured(BaseModel):
+    """A check that could not be made, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    why: str
+
+
+class ExpectedError(BaseModel):
+    """How far a potential was from DFT, on crystals whose results deserved trust.
+
+    In 95 of 100 such crystals the error was below these numbers.
+
+    Attributes
+    ----------
+    frequency_THz : float
+        Mean over all modes.
+    heat_capacity, entropy : float
+        At 300 K, J/K per mole of atoms.
+    free_energy : float
+        At 300 K, kJ per mole of atoms.
+    source : str
+        Where the numbers come from.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    frequency_THz: float
+    heat_capacity: float
+    entropy: float
+    free_energy: float
+    source: str
+
+
+class Trust(BaseModel):
+    """What a result says about itself.
+
+    Attributes
+    ----------
+    checks : tuple of Check
+        All that were made.
+    unmeasured : tuple of Unmeasured
+        Those that could not be made.
+    expected_error : ExpectedError, optional
+        Of the potential against DFT; None where nobody measured it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    checks: tuple[Check, ...]
+    unmeasured: tuple[Unmeasured, ...] = ()
+    expected_error: ExpectedError | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst that a check says."""
+        return max((check.verdict for check in self.checks), key=VERDICTS.index, default="trusted")
+
+    @property
+    def fired(self) -> tuple[Check, ...]:
+        """The checks above their limits, worst first."""
+        fired = (check for check in self.checks if check.fired)
+        return tuple(sorted(fired, key=lambda check: -VERDICTS.index(check.verdict)))
+
+    @property
+    def numerical_error_THz(self) -> float:
+        """Error of frequencies by all that is not the potential: effects added in squares."""
+        effects = [c.effect_THz for c in self.checks if c.name in NUMERICAL and c.effect_THz]
+        return math.sqrt(sum(effect**2 for effect in effects))
+
+    def check(self, name: str) -> Check | None:
+        """Return the check of a name, or None if it was not made."""
+        return next((check for check in self.checks if check.name == name), None)
+
+    def without(self, *names: str) -> Trust:
+        """Return the verdict that there would be without some checks."""
+        kept = tuple(check for check in self.checks if check.name not in names)
+        return self.model_copy(update={"checks": kept})
+
+
+NUMERICAL = (
+    "residual force",
+    "residual stress",
+    "sum rule",
+    "linearity",
+    "precision",
+    "truncation",
+    "mesh",
+)
+"""Checks of the calculation, whatever the potential: names of those that have an effect in THz."""

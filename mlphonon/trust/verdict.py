@@ -136,8 +136,8 @@ class Trust(BaseModel):
         return tuple(sorted(fired, key=lambda check: -VERDICTS.index(check.verdict)))
 
     @property
-    def numerical_error_THz(self) -> float:
-        """Error of frequencies by all that is not the potential: effects added in squares."""
+    def numerical_error(self) -> float:
+        """Error of frequencies by all that is not the potential, THz: effects added in squares."""
         effects = [c.effect_THz for c in self.checks if c.name in NUMERICAL and c.effect_THz]
         return math.sqrt(sum(effect**2 for effect in effects))
 

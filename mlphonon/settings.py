@@ -110,6 +110,10 @@ class PhononSettings(BaseModel):
     nac_method: Literal["gonze", "wang"] = "gonze"
     """How the non-analytical term is interpolated when Born charges are given."""
 
+    metal: bool = False
+    """The crystal is a metal: its electrons screen what splits LO and TO modes, so the verdict
+    does not ask for Born charges."""
+
     @model_validator(mode="before")
     @classmethod
     def _take_hints(cls, values: Any) -> Any:

@@ -148,6 +148,7 @@ def _compute(
     from mlphonon.potentials.potential import check_conservative, check_elements
     from mlphonon.relaxation import relax
     from mlphonon.supercell import choose_supercell
+    from mlphonon.trust.evidence import measure_evidence
 
     check_elements(potential.info, [crystal.atoms])
     check_conservative(potential.info, settings.allow_nonconservative)
@@ -163,10 +164,13 @@ def _compute(
         relaxation = relax(crystal, potential, settings, lambda _step, _left: count(1))
     watch.lap("relaxation")
     constants, series = _solve(crystal, relaxation.atoms, potential, settings, reporter, watch)
+    evidence = measure_evidence(crystal, relaxation.atoms, constants, potential, settings.symprec)
+    watch.lap("evidence")
     if charges is not None:
         constants.phonopy.nac_params = charges.nac_params(settings.nac_method)
     record = _make_record(crystal, potential, settings, relaxation, constants, watch)
-    return Phonons(constants.phonopy, record.model_copy(update={"supercell_series": series}))
+    found = {"supercell_series": series, "evidence": evidence}
+    return Phonons(constants.phonopy, record.model_copy(update=found))
 
 
 def _solve(

@@ -1,8 +1,37 @@
-"""What only the potential can tell of a result: measured beside the calculation, in small cells."""
+"""What only the potential can tell of a result: measured beside the calculation, in a small cell.
+
+The first displacement (or row) of the calculation is made again in the primitive cell, where it
+costs a hundredth: as long, twice as long, somewhere else in space, and in float64.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 from pydantic import BaseModel, ConfigDict
+
+from mlphonon.crystal import make_crystal, symmetry_count
+from mlphonon.force_constants.displacements import SMALL
+from mlphonon.potentials.potential import DifferentiablePotential
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from phonopy import Phonopy
+
+    from mlphonon.crystal import Crystal
+    from mlphonon.force_constants import ForceConstants
+    from mlphonon.potentials.potential import Potential
+
+SHIFT = np.array([0.2371, -0.3513, 0.1397])
+"""A; moves the crystal as a whole to a place that is no multiple of anything."""
+
+STRAIN = 2e-3
+"""Relative length by which the cell is stretched for the bulk modulus."""
+
+SOFTEST = 1e-3
+"""Share of the stiffest spring below which one is taken for the translation of the crystal."""
 
 
 class Evidence(BaseModel):
@@ -12,21 +41,191 @@ class Evidence(BaseModel):
     ----------
     symmetry_gained : str, optional
         Space group after the relaxation where it is higher than before.
-    step_to_rest : float
-        Largest displacement of an atom that the forces which are left ask for, A.
+    operations_gained : int
+        Symmetry operations of the primitive cell after the relaxation, less those before.
+    step_to_rest_A : float
+        Largest displacement of an atom that the forces which are left ask for.
+    bulk_modulus_GPa : float, optional
+        With atoms held at their places in the cell; None if the potential gives no stress.
     nonlinearity : float, optional
-        Relative error of the differences that force constants were made of, by their length: of
-        the first displacement, taken in the primitive cell.
+        Relative error of differences by their length; of rows of second derivatives, their
+        difference from a small displacement in float64.
     rounding : float, optional
-        Relative error of the same difference (or row) by the precision of forces.
-    unmeasured : dict
-        What could not be measured, by the name of its check, and why.
+        Relative error of differences, or rows, by the precision of forces.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     symmetry_gained: str | None = None
-    step_to_rest: float
+    operations_gained: int = 0
+    step_to_rest_A: float
+    bulk_modulus_GPa: float | None = None
     nonlinearity: float | None = None
     rounding: float | None = None
-    unmeasured: dict[str, str] = {}
+
+
+def measure_evidence(
+    crystal: Crystal, atoms: Atoms, constants: ForceConstants, potential: Potential, symprec: float
+) -> Evidence:
+    """Ask the potential what the verdict needs.
+
+    Parameters
+    ----------
+    crystal : Crystal
+        As it was before the relaxation.
+    atoms : Atoms
+        The relaxed primitive cell.
+    constants : ForceConstants
+        Of that cell.
+    potential : Potential
+        What made them.
+    symprec : float
+        Tolerance of the symmetry search, A.
+    """
+    gained = symmetry_count(atoms, symprec) - symmetry_count(crystal.atoms, symprec)
+    probe = _Probe.of(constants)
+    rest, stretched = potential.evaluate([atoms, _stretched(atoms)])
+    nonlinearity, rounding = probe.measure(constants, potential)
+    raw = constants.residuals
+    known = [x for x in (raw.nonlinearity, raw.held_out) if x is not None]
+    return Evidence(
+        symmetry_gained=make_crystal(atoms, symprec).spacegroup if gained > 0 else None,
+        operations_gained=gained,
+        step_to_rest_A=_step_to_rest(constants.phonopy, rest.forces),
+        bulk_modulus_GPa=_bulk_modulus(rest.stress, stretched.stress),
+        nonlinearity=max([nonlinearity, *known]),
+        rounding=rounding if raw.rounding is None else raw.rounding,
+    )
+
+
+def _stretched(atoms: Atoms) -> Atoms:
+    larger = atoms.copy()
+    larger.set_cell((1 + STRAIN) * atoms.cell.array, scale_atoms=True)
+    return larger
+
+
+def _bulk_modulus(rest: np.ndarray, stretched: np.ndarray) -> float | None:
+    """GPa, from the mean stress (eV/A^3) before and after `STRAIN`."""
+    from ase.units import GPa
+
+    change = float(np.trace(stretched - rest)) / 3
+    return change / (3 * STRAIN) / GPa if np.isfinite(change) else None
+
+
+def _step_to_rest(phonopy: Phonopy, forces: np.ndarray) -> float:
+    """Length of the longest displacement in Newton's step to where forces vanish, A.
+
+    Parameters
+    ----------
+    phonopy : Phonopy
+        With compact force constants.
+    forces : ndarray, shape (n_primitive, 3)
+        eV/A.
+    """
+    primitive = phonopy.primitive
+    n_atoms = len(primitive)
+    like = [primitive.p2p_map[i] for i in primitive.s2p_map]
+    springs = np.zeros((n_atoms, n_atoms, 3, 3))
+    np.add.at(springs, (slice(None), like), np.asarray(phonopy.force_constants))
+    matrix = springs.transpose(0, 2, 1, 3).reshape(3 * n_atoms, 3 * n_atoms)
+    stiffness, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    stiff = np.abs(stiffness) > SOFTEST * np.abs(stiffness).max()
+    along = vectors.T @ np.asarray(forces).ravel()
+    step = vectors[:, stiff] @ (along[stiff] / np.abs(stiffness[stiff]))
+    return float(np.linalg.norm(step.reshape(-1, 3), axis=1).max())
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """The first displacement of a calculation, in a cell of two atoms or more.
+
+    Attributes
+    ----------
+    atoms : Atoms
+        The primitive cell, twice if it has but one atom (which would only be shifted).
+    atom : int
+        The one that is displaced.
+    direction : ndarray, shape (3,)
+        Unit vector.
+    share : float
+        Square root of the number of atoms in the supercell for each of these: noise of so many
+        more atoms is in the supercell's differences.
+    """
+
+    atoms: Atoms
+    atom: int
+    direction: np.ndarray
+    share: float
+
+    @classmethod
+    def of(cls, constants: ForceConstants) -> _Probe:
+        from mlphonon.force_constants.cells import to_ase
+
+        phonopy = constants.phonopy
+        primitive = phonopy.primitive
+        atoms = to_ase(primitive)
+        if len(atoms) == 1:
+            atoms = atoms.repeat((2, 1, 1))
+        atom, direction = 0, np.array([1.0, 0.0, 0.0])
+        if "first_atoms" in phonopy.dataset:
+            first = phonopy.dataset["first_atoms"][0]
+            atom = primitive.p2p_map[primitive.s2p_map[first["number"]]]
+            direction = first["displacement"] / np.linalg.norm(first["displacement"])
+        share = np.sqrt(len(phonopy.supercell) / len(atoms))
+        return cls(atoms, int(atom), np.asarray(direction), float(share))
+
+    def measure(self, constants: ForceConstants, potential: Potential) -> tuple[float, float]:
+        """Return relative errors by the length of the difference, and by precision."""
+        if constants.method == "autodiff" and isinstance(potential, DifferentiablePotential):
+            return self._of_row(constants.dtype, potential)
+        return self._of_difference(constants.displacement or SMALL, potential)
+
+    def _of_row(self, dtype: str, potential: DifferentiablePotential) -> tuple[float, float]:
+        exact = potential.in_precision("float64")
+        row = self._row(potential.in_precision(dtype))
+        precise = row if dtype == "float64" else self._row(exact)
+        difference = self._differences(exact, SMALL, [-1, 1])
+        expected = (difference[0] - difference[1]) / (2 * SMALL)
+        return _apart(precise, expected), self.share * _apart(row, precise)
+
+    def _row(self, potential: DifferentiablePotential) -> np.ndarray:
+        return potential.hessian_rows(self.atoms, [(self.atom, self.direction)])[0]
+
+    def _of_difference(self, length: float, potential: Potential) -> tuple[float, float]:
+        if length <= 10 * SMALL:
+            # One way, as the calculation: what is quadratic in the displacement counts.
+            rest, once, twice = self._differences(potential, length, [0, 1, 2])
+            rest_there, once_there = self._differences(potential, length, [0, 1], SHIFT)
+            answer, there = once - rest, once_there - rest_there
+            bent = _apart(twice - rest, 2 * answer)
+        else:
+            # Both ways, or symmetry makes them alike: the error is cubic, a third of what
+            # the doubled displacement is off by.
+            ways = self._differences(potential, length, [-2, -1, 1, 2])
+            answer, doubled = ways[2] - ways[1], ways[3] - ways[0]
+            back, forth = self._differences(potential, length, [-1, 1], SHIFT)
+            there, bent = forth - back, _apart(doubled, 2 * answer) / 3
+        if isinstance(potential, DifferentiablePotential) and potential.info.dtype == "float32":
+            exact = potential.in_precision("float64")
+            steps = [0, 1] if length <= 10 * SMALL else [-1, 1]
+            first, last = self._differences(exact, length, steps)
+            there = last - first
+        return bent, self.share * _apart(answer, there)
+
+    def _differences(
+        self, potential: Potential, length: float, steps: list[int], shift: Any = 0.0
+    ) -> list[np.ndarray]:
+        """Return forces at multiples of the displacement, eV/A."""
+        structures = []
+        for step in steps:
+            moved = self.atoms.copy()
+            moved.positions += shift
+            moved.positions[self.atom] += step * length * self.direction
+            structures.append(moved)
+        return [evaluation.forces for evaluation in potential.evaluate(structures)]
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> float:
+    """|one - other| over the greater of the two; 0 where both vanish."""
+    size = max(float(np.linalg.norm(one)), float(np.linalg.norm(other)))
+    return float(np.linalg.norm(one - other)) / size if size > 0 else 0.0

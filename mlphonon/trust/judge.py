@@ -5,12 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from mlphonon.trust.constants import linearity, precision, sum_rule, truncation
+from mlphonon.trust.imaginary import imaginary_modes
+from mlphonon.trust.mesh import mesh
+from mlphonon.trust.polarity import lo_to_splitting
+from mlphonon.trust.rest import residual_force, residual_stress, symmetry, volume
 from mlphonon.trust.verdict import Check, Trust, Unmeasured
 
 if TYPE_CHECKING:
     from mlphonon.phonons import Phonons
 
-CHECKS: tuple[Callable[[Phonons], Check | Unmeasured], ...] = ()
+CHECKS: tuple[Callable[[Phonons], Check | Unmeasured], ...] = (
+    volume,
+    symmetry,
+    residual_force,
+    residual_stress,
+    sum_rule,
+    linearity,
+    precision,
+    truncation,
+    mesh,
+    lo_to_splitting,
+    imaginary_modes,
+)
 """Each from a result to what it found; in the order in which a calculation goes."""
 
 

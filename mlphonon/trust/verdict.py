@@ -13,6 +13,9 @@ VERDICTS: tuple[Verdict, ...] = ("trusted", "use with care", "do not use")
 """From best to worst."""
 
 
+NO_EVIDENCE = "the result was written by an older version, which did not measure it"
+
+
 class Check(BaseModel):
     """One thing that was looked at.
 
@@ -71,18 +74,32 @@ class Check(BaseModel):
 
 
 class Unmeasured(BaseModel):
-    """A check that could not be made, and why."""
+    """A check that was not made.
+
+    Attributes
+    ----------
+    name : str
+        Of the check.
+    why : str
+        Why it was not.
+    needed : bool
+        Whether a result without it can be trusted no more than with care: something could be
+        wrong and nobody would know.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     why: str
+    needed: bool = False
+
+
+CONFIDENCE = 0.95
+"""Share of crystals whose error is below an `ExpectedError`."""
 
 
 class ExpectedError(BaseModel):
-    """How far a potential was from DFT, on crystals whose results deserved trust.
-
-    In 95 of 100 such crystals the error was below these numbers.
+    """How far a potential is from DFT at most, in 95 of 100 crystals whose results are trusted.
 
     Attributes
     ----------
@@ -126,8 +143,10 @@ class Trust(BaseModel):
 
     @property
     def verdict(self) -> Verdict:
-        """The worst that a check says."""
-        return max((check.verdict for check in self.checks), key=VERDICTS.index, default="trusted")
+        """The worst that a check says; what is needed and was not measured asks for care."""
+        missing: list[Verdict] = ["use with care" for one in self.unmeasured if one.needed]
+        found = [*missing, *(check.verdict for check in self.checks)]
+        return max(found, key=VERDICTS.index, default="trusted")
 
     @property
     def fired(self) -> tuple[Check, ...]:
@@ -147,8 +166,25 @@ class Trust(BaseModel):
 
     def without(self, *names: str) -> Trust:
         """Return the verdict that there would be without some checks."""
-        kept = tuple(check for check in self.checks if check.name not in names)
-        return self.model_copy(update={"checks": kept})
+        kept = {
+            "checks": tuple(check for check in self.checks if check.name not in names),
+            "unmeasured": tuple(one for one in self.unmeasured if one.name not in names),
+        }
+        return self.model_copy(update=kept)
+
+    def describe(self) -> str:
+        """Return the verdict in a line: what it says, why, and how large the errors are."""
+        missing = [f"{one.name} not measured" for one in self.unmeasured if one.needed]
+        why = ", ".join([check.name for check in self.fired] + missing)
+        own = f"by the calculation {self.numerical_error:.1g} THz"
+        expected = self.expected_error
+        theirs = (
+            "the potential against DFT not known"
+            if expected is None
+            else f"the potential against DFT below {expected.frequency_THz:.2g} THz"
+            f" ({100 * CONFIDENCE:g} %)"
+        )
+        return f"{self.verdict}{why and f' ({why})'}; errors: {own}, {theirs}"
 
 
 NUMERICAL = (

@@ -1,0 +1,84 @@
+"""Are the force constants clean: sum rule, linearity, precision, size of the supercell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlphonon.trust.scale import LIMIT, SEVERE, frequency_check, rms_frequency
+from mlphonon.trust.verdict import NO_EVIDENCE, Check, Unmeasured
+
+if TYPE_CHECKING:
+    from mlphonon.phonons import Phonons
+
+
+def sum_rule(phonons: Phonons) -> Check | Unmeasured:
+    """Check what was wrong with the raw force constants before they were repaired.
+
+    A spring that is wrong by a share changes its frequencies by half of it.
+    """
+    raw = phonons.record.raw_force_constants
+    return frequency_check(
+        phonons,
+        "sum rule",
+        "before repair, forces that a shifted crystal feels, or asymmetry, were up to",
+        (max(raw.drift, raw.asymmetry), "eV/A^2"),
+        rms_frequency(phonons) / (2 * _stiffness(phonons)),
+        "look for noise in the forces (mlphonon potentials check), or displace farther",
+    )
+
+
+def linearity(phonons: Phonons) -> Check | Unmeasured:
+    """Check that forces answered in proportion, or second derivatives as differences do."""
+    evidence = phonons.record.evidence
+    if evidence is None or evidence.nonlinearity is None:
+        return Unmeasured(name="linearity", why=NO_EVIDENCE, needed=True)
+    return frequency_check(
+        phonons,
+        "linearity",
+        "forces answer to displacements out of proportion by the share",
+        (evidence.nonlinearity, ""),
+        rms_frequency(phonons) / 2,
+        "displace less (--displacement), in float64",
+    )
+
+
+def precision(phonons: Phonons) -> Check | Unmeasured:
+    """Check what rounding of forces did to the force constants."""
+    evidence = phonons.record.evidence
+    if evidence is None or evidence.rounding is None:
+        return Unmeasured(name="precision", why=NO_EVIDENCE, needed=True)
+    return frequency_check(
+        phonons,
+        "precision",
+        "rounding of forces changes the answer to a displacement by the share",
+        (evidence.rounding, ""),
+        rms_frequency(phonons) / 2,
+        "use --dtype float64, or displace farther (--displacement)",
+    )
+
+
+def truncation(phonons: Phonons) -> Check | Unmeasured:
+    """Check what the supercell cuts off (see `mlphonon.force_constants.truncation`)."""
+    estimate = phonons.record.truncation_THz
+    if estimate is None:
+        return Unmeasured(name="truncation", why=NO_EVIDENCE, needed=True)
+    scale = rms_frequency(phonons)
+    return Check(
+        name="truncation",
+        what="force constants beyond the supercell would change frequencies by up to",
+        measured=estimate,
+        unit="THz",
+        limit=LIMIT * scale,
+        severe=SEVERE * scale,
+        effect_THz=estimate,
+        advice="use a larger supercell (--min-length, or --supercell converged)",
+    )
+
+
+def _stiffness(phonons: Phonons) -> float:
+    """Mean spring that holds an atom to its place, eV/A^2."""
+    primitive = phonons.phonopy.primitive
+    own = np.asarray(phonons.phonopy.force_constants)[range(len(primitive)), primitive.p2s_map]
+    return float(np.abs(np.trace(own, axis1=1, axis2=2)).mean() / 3)

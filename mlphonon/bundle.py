@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mlphonon.phonons import Phonons
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout of phonons.json."""
 
 SUMMARY_TEMPERATURE = 300.0
@@ -44,6 +44,7 @@ def summarise(phonons: Phonons) -> dict[str, Any]:
             "F_kJ_per_mol_atoms": float(thermal.free_energy[0]) / n,
             "zero_point_energy_kJ_per_mol_atoms": thermal.zero_point_energy / n,
         },
+        "trust": phonons.trust.summary(),
         "record": json.loads(phonons.record.model_dump_json()),
     }
 
@@ -134,7 +135,8 @@ def _write_files(phonons: Phonons, folder: Path) -> None:
     write_total_dos(total.frequencies, total.total, COMMENT, folder / "total_dos.dat")
     write_projected_dos(dos.frequencies, dos.projected, COMMENT, folder / "projected_dos.dat")
     title = phonons.record.formula
-    save_figure(plot_bands_dos(bands, dos, title=title), folder / "bands_dos.png")
+    note = phonons.trust.headline
+    save_figure(plot_bands_dos(bands, dos, title=title, note=note), folder / "bands_dos.png")
     save_figure(plot_thermal(thermal, title=title), folder / "thermal.png")
 
 

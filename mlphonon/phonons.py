@@ -253,7 +253,12 @@ class Phonons:
         """
         from mlphonon.report.figures import plot_bands_dos, save_figure
 
-        figure = plot_bands_dos(self.bands(), self.dos(projected=True), title=self._record.formula)
+        figure = plot_bands_dos(
+            self.bands(),
+            self.dos(projected=True),
+            title=self._record.formula,
+            note=self.trust.headline,
+        )
         if path is not None:
             save_figure(figure, Path(path))
         return figure

@@ -110,6 +110,11 @@ class PhononSettings(BaseModel):
     nac_method: Literal["gonze", "wang"] = "gonze"
     """How the non-analytical term is interpolated when Born charges are given."""
 
+    trust: Literal["default", "full"] = "default"
+    """How much the verdict looks at. "full" also solves the next larger supercell, makes every
+    displacement or row again in the primitive cell, not the first alone, and, of a MACE, turns
+    its kernels off."""
+
     metal: bool = False
     """The crystal is a metal: its electrons screen what splits LO and TO modes, so the verdict
     does not ask for Born charges."""
@@ -118,6 +123,13 @@ class PhononSettings(BaseModel):
     @classmethod
     def _take_hints(cls, values: Any) -> Any:
         return values if not isinstance(values, dict) else with_implied_method(values)
+
+    @field_validator("trust", mode="before")
+    @classmethod
+    def _check_trust(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("must be default or full; a pickled model is allowed by allow_pickle")
+        return value
 
     @field_validator("supercell", mode="before")
     @classmethod

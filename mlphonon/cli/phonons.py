@@ -78,6 +78,9 @@ def phonons(
     born: Annotated[
         Path | None, typer.Option(help="BORN file for the non-analytical term.")
     ] = None,
+    metal: Annotated[
+        bool, typer.Option("--metal", help="Its electrons screen what splits LO and TO modes.")
+    ] = False,
     no_relax: Annotated[
         bool, typer.Option("--no-relax", help="Take the crystal as it is given.")
     ] = False,
@@ -87,11 +90,18 @@ def phonons(
             "--allow-nonconservative", help="Take forces that are the slope of no energy."
         ),
     ] = False,
+    trust: Annotated[
+        str | None,
+        typer.Option(help="What the verdict looks at: [default], or full, for twice the time."),
+    ] = None,
     settings: Annotated[
         Path | None, typer.Option(help="YAML file of settings; options here override it.")
     ] = None,
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="Load a pickled model that nothing vouches for.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with exit code 1 if a verdict is 'do not use'.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summaries, one JSON line each, alone.")
@@ -113,6 +123,8 @@ def phonons(
         "temperatures": temperatures,
         "symprec": symprec,
         "relax": False if no_relax else None,
+        "metal": True if metal else None,
+        "trust": trust,
         "allow_nonconservative": True if allow_nonconservative else None,
     }
     changes = {} if settings is None else read_settings(settings)
@@ -123,6 +135,7 @@ def phonons(
         born=born,
         as_json=as_json,
         quiet=quiet,
+        strict=strict,
     ).over(
         files,
         {"device": device, "dtype": dtype, "allow_pickle": allow_pickle, "head": head},
@@ -141,9 +154,11 @@ class _Run:
         born: Path | None,
         as_json: bool,
         quiet: bool,
+        strict: bool,
     ) -> None:
         from mlphonon.cli.progress import TerminalReporter
 
+        self._strict, self._refused = strict, False
         self._settings, self._output, self._born = settings, output, born
         self._as_json, self._quiet = as_json, quiet
         self._reporter = TerminalReporter(quiet=quiet or as_json)
@@ -171,6 +186,8 @@ class _Run:
                 _complain(crystal.name, error)
         if failed:
             raise typer.Exit(2)
+        if self._refused:
+            raise typer.Exit(1)
 
     def _check_paths(self) -> None:
         """Find out before the work, not after it, that a file is missing or none can be written."""
@@ -218,6 +235,7 @@ class _Run:
             )
             with self._reporter.step(f"writing {crystal.name}", None):
                 folder = result.save(self._output / crystal.name)
+        self._refused |= self._strict and result.trust.verdict == "do not use"
         if self._as_json:
             print(json.dumps(result.summary()), flush=True)
         elif not self._quiet:
@@ -294,6 +312,7 @@ def describe(result: Phonons, folder: Path) -> list[str]:
         f"  before symmetrisation: undisplaced force"
         f" {record.raw_force_constants.undisplaced_force:.1e} eV/A, sum-rule drift"
         f" {record.raw_force_constants.drift:.1e} eV/A^2",
-        f"  error from the size of the supercell: about {record.truncation_THz or 0:.1g} THz",
         f"  -> {folder}/",
+        *(f"  ! {check.describe()}" for check in result.trust.fired),
+        f"  {result.trust.describe()}",
     ]

@@ -51,6 +51,7 @@ def plot_bands_dos(
     dos: DensityOfStates | None = None,
     *,
     title: str = "",
+    note: str = "",
     reference: BandStructure | None = None,
 ) -> Figure:
     """Draw a dispersion and, sharing its frequency axis, a density of states.
@@ -63,6 +64,8 @@ def plot_bands_dos(
         Drawn as an area, with a line per element if it is projected and there are several.
     title : str, optional
         Set above the dispersion, chemical formulae with subscripts.
+    note : str, optional
+        A few words in the corner above, such as how far to believe it.
     reference : BandStructure, optional
         Dispersion along the same path, e.g. from DFT, drawn dashed over `bands`.
 
@@ -93,6 +96,7 @@ def plot_bands_dos(
         axes[0].set_ylim(frequency_limits([bands] + ([reference] if reference else []), dos))
         axes[0].set_ylabel("Frequency (THz)")
         axes[0].set_title(crystal_title(title), loc="left")
+        axes[0].set_title(note, loc="right", fontsize=8, color=QUIET)
         draw_bands(axes[0], bands, label="model")
         if reference is not None:
             draw_reference(axes[0], bands, reference, "reference")

@@ -6,6 +6,7 @@ costs a hundredth: as long, twice as long, somewhere else in space, and in float
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -124,10 +125,11 @@ def _step_to_rest(phonopy: Phonopy, forces: np.ndarray) -> float:
     """
     primitive = phonopy.primitive
     n_atoms = len(primitive)
-    like = [primitive.p2p_map[i] for i in primitive.s2p_map]
-    springs = np.zeros((n_atoms, n_atoms, 3, 3))
-    np.add.at(springs, (slice(None), like), np.asarray(phonopy.force_constants))
-    matrix = springs.transpose(0, 2, 1, 3).reshape(3 * n_atoms, 3 * n_atoms)
+    like = np.array([primitive.p2p_map[i] for i in primitive.s2p_map])
+    # Of all copies of an atom together: they move alike.
+    copies = (like[:, None] == np.arange(n_atoms)).astype(float)
+    springs = np.einsum("ijab,jk->iakb", np.asarray(phonopy.force_constants), copies)
+    matrix = springs.reshape(3 * n_atoms, 3 * n_atoms)
     stiffness, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     stiff = np.abs(stiffness) > SOFTEST * np.abs(stiffness).max()
     along = vectors.T @ np.asarray(forces).ravel()
@@ -184,45 +186,42 @@ class _Probe:
         exact = potential.in_precision("float64")
         row = self._row(potential.in_precision(dtype))
         precise = row if dtype == "float64" else self._row(exact)
-        difference = self._differences(exact, SMALL, [-1, 1])
-        expected = (difference[0] - difference[1]) / (2 * SMALL)
+        expected = -self._difference(exact, SMALL, [-1, 1]) / (2 * SMALL)
         return _apart(precise, expected), self.share * _apart(row, precise)
 
     def _row(self, potential: DifferentiablePotential) -> np.ndarray:
         return potential.hessian_rows(self.atoms, [(self.atom, self.direction)])[0]
 
     def _of_difference(self, length: float, potential: Potential) -> tuple[float, float]:
-        if length <= 10 * SMALL:
-            # One way, as the calculation: what is quadratic in the displacement counts.
-            rest, once, twice = self._differences(potential, length, [0, 1, 2])
-            rest_there, once_there = self._differences(potential, length, [0, 1], SHIFT)
-            answer, there = once - rest, once_there - rest_there
-            bent = _apart(twice - rest, 2 * answer)
-        else:
-            # Both ways, or symmetry makes them alike: the error is cubic, a third of what
-            # the doubled displacement is off by.
-            ways = self._differences(potential, length, [-2, -1, 1, 2])
-            answer, doubled = ways[2] - ways[1], ways[3] - ways[0]
-            back, forth = self._differences(potential, length, [-1, 1], SHIFT)
-            there, bent = forth - back, _apart(doubled, 2 * answer) / 3
-        if isinstance(potential, DifferentiablePotential) and potential.info.dtype == "float32":
+        # One way, as small displacements are made: what is quadratic counts. Both ways, or where
+        # symmetry makes them alike: cubic, a third of what the doubled one is off by.
+        one_way = length <= 10 * SMALL
+        start, order = (0, 1) if one_way else (-1, 3)
+        once, twice = [start, 1], [2 * start, 2]
+        if isinstance(potential, DifferentiablePotential):
+            answer = self._difference(potential, length, once)
             exact = potential.in_precision("float64")
-            steps = [0, 1] if length <= 10 * SMALL else [-1, 1]
-            first, last = self._differences(exact, length, steps)
-            there = last - first
-        return bent, self.share * _apart(answer, there)
+            elsewhere = self._difference(exact, length, once, SHIFT)
+            bent = _apart(self._difference(exact, length, twice, SHIFT), 2 * elsewhere)
+            return bent / order, self.share * _apart(answer, elsewhere)
+        answer = self._difference(potential, length, once)
+        noise = _apart(answer, self._difference(potential, length, once, SHIFT))
+        bent = _apart(self._difference(potential, length, twice), 2 * answer)
+        # What noise alone would do is no nonlinearity.
+        return math.sqrt(max(bent**2 - noise**2, 0.0)) / order, self.share * noise
 
-    def _differences(
+    def _difference(
         self, potential: Potential, length: float, steps: list[int], shift: Any = 0.0
-    ) -> list[np.ndarray]:
-        """Return forces at multiples of the displacement, eV/A."""
+    ) -> np.ndarray:
+        """Return the change of forces between two multiples of the displacement, eV/A."""
         structures = []
         for step in steps:
             moved = self.atoms.copy()
             moved.positions += shift
             moved.positions[self.atom] += step * length * self.direction
             structures.append(moved)
-        return [evaluation.forces for evaluation in potential.evaluate(structures)]
+        first, last = potential.evaluate(structures)
+        return last.forces - first.forces
 
 
 def _apart(one: np.ndarray, other: np.ndarray) -> float:

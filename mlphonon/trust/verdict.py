@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -172,10 +172,26 @@ class Trust(BaseModel):
         }
         return self.model_copy(update=kept)
 
-    def describe(self) -> str:
-        """Return the verdict in a line: what it says, why, and how large the errors are."""
+    def summary(self) -> dict[str, Any]:
+        """Return all of it as plain types, as it stands in phonons.json; units in the names."""
+        expected = self.expected_error
+        return {
+            "verdict": self.verdict,
+            "numerical_error_THz": self.numerical_error,
+            "expected_error": None if expected is None else expected.model_dump(),
+            "checks": [check.model_dump() | {"verdict": check.verdict} for check in self.checks],
+            "unmeasured": [one.model_dump() for one in self.unmeasured],
+        }
+
+    @property
+    def headline(self) -> str:
+        """The verdict and the names of what brought it down."""
         missing = [f"{one.name} not measured" for one in self.unmeasured if one.needed]
         why = ", ".join([check.name for check in self.fired] + missing)
+        return self.verdict + (f": {why}" if why else "")
+
+    def describe(self) -> str:
+        """Return the verdict in a line: what it says, why, and how large the errors are."""
         own = f"by the calculation {self.numerical_error:.1g} THz"
         expected = self.expected_error
         theirs = (
@@ -184,7 +200,7 @@ class Trust(BaseModel):
             else f"the potential against DFT below {expected.frequency_THz:.2g} THz"
             f" ({100 * CONFIDENCE:g} %)"
         )
-        return f"{self.verdict}{why and f' ({why})'}; errors: {own}, {theirs}"
+        return f"{self.headline}; errors: {own}, {theirs}"
 
 
 NUMERICAL = (

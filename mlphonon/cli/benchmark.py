@@ -52,6 +52,10 @@ def run_benchmark(
     displacement: Annotated[
         float | None, typer.Option(help="Length of the displacements, A [0.03].")
     ] = None,
+    supercell: Annotated[str | None, typer.Option(help="[reference]: that of DFT; or own.")] = None,
+    min_length: Annotated[
+        float | None, typer.Option(help="Least height of our own supercell, A [12].")
+    ] = None,
     structure: Annotated[
         list[str] | None,
         typer.Option(help="relaxed (by the potential) or dft; [both], the first is ranked by."),
@@ -83,7 +87,12 @@ def run_benchmark(
     from mlphonon.potentials.loading import check_name, load_potential
 
     reporter = TerminalReporter(quiet)
-    changes = {"displacement": displacement, "structures": structure}
+    changes = {
+        "displacement": displacement,
+        "structures": structure,
+        "supercell": supercell,
+        "min_length": min_length,
+    }
     protocol = make_protocol(**{name: v for name, v in changes.items() if v is not None})
     found = find_reference(reference, data)
     place = data_folder(found, data, progress=not quiet)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,7 +15,7 @@ from mlphonon.settings import PhononSettings, make_settings
 class Protocol(BaseModel):
     """The settings of a comparison; those not here are `PhononSettings`' own.
 
-    The supercell is that of the reference. A crystal fails if its relaxation does not converge
+    A crystal fails if its relaxation does not converge
     or changes the space group, or if the potential cannot evaluate it; failures are counted.
     Bands are matched by their order at each q-point, and by eigenvector where DFT's force
     constants are known. Neither side has the non-analytical term, unless the set says so of DFT.
@@ -23,7 +23,7 @@ class Protocol(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    version: int = 2
+    version: int = 3
     """Of the rules that are not numbers here; results of different versions do not merge."""
 
     structures: tuple[Structure, ...] = Field(default=("relaxed", "dft"), min_length=1)
@@ -39,8 +39,12 @@ class Protocol(BaseModel):
     displacement: float = Field(default=0.03, gt=0, le=0.2)
     """A; 0.03 as most entries of the kappa leaderboard, whose DFT had 0.03 too."""
 
+    supercell: Literal["reference", "own"] = "reference"
+    """That of DFT's force constants, so that both cut off the same; or our own, as a user would
+    have it, of `min_length`."""
+
     min_length: float = Field(default=12.0, gt=0)
-    """Least height of the supercell, A, where the reference names none."""
+    """Least height of our own supercell, A, and of that of a reference which names none."""
 
     temperature: float = Field(default=300.0, gt=0)
     """Of the thermal properties, K."""

@@ -15,6 +15,7 @@ from mlphonon.evaluation.bands import ReferencePoints
 from mlphonon.evaluation.metrics.spectrum import Spectrum
 from mlphonon.files import write_whole
 from mlphonon.results import BandStructure
+from mlphonon.trust.verdict import Trust
 
 Structure = Literal["relaxed", "dft"]
 """The crystal at the potential's own minimum, or as DFT has it."""
@@ -31,6 +32,10 @@ class Comparison(BaseModel):
         Potential minus DFT, by name (`mlphonon.report.accuracy.tables` says what each is).
     stable : dict
         The potential's verdict by each rule.
+    trust : Trust, optional
+        What the phonons say of themselves.
+    rms_THz : float, optional
+        Root mean square frequency of the potential's phonons: the scale of errors.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +43,8 @@ class Comparison(BaseModel):
     failure: str | None = None
     errors: dict[str, float] = {}
     stable: dict[str, bool] = {}
+    trust: Trust | None = None
+    rms_THz: float | None = None
 
 
 class CrystalScore(BaseModel):

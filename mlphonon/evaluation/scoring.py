@@ -26,6 +26,7 @@ from mlphonon.evaluation.references.reference import ReferenceCrystal
 from mlphonon.phonons import Phonons
 from mlphonon.potentials.potential import Potential
 from mlphonon.threads import one_blas_thread
+from mlphonon.trust.scale import rms_frequency
 from mlphonon.units import CM_PER_THZ
 from mlphonon.workflow import compute_phonons
 
@@ -110,7 +111,12 @@ def compare(matched: Matched, temperature: float = 300.0) -> Comparison:
             reordered(ours, order), reference.spectrum
         )
     errors |= _elastic_errors(matched)
-    return Comparison(errors={k: float(v) for k, v in errors.items()}, stable=verdicts(ours))
+    return Comparison(
+        errors={k: float(v) for k, v in errors.items()},
+        stable=verdicts(ours),
+        trust=matched.phonons.trust,
+        rms_THz=rms_frequency(matched.phonons),
+    )
 
 
 def verdicts(spectrum: Spectrum) -> dict[str, bool]:
@@ -126,7 +132,8 @@ def _compute(
     reference: ReferenceCrystal, potential: Potential, protocol: Protocol, structure: Structure
 ) -> Matched:
     matrix = reference.supercell_matrix
-    supercell = None if matrix is None else tuple(int(x) for x in np.asarray(matrix).ravel())
+    given = matrix is not None and protocol.supercell == "reference"
+    supercell = tuple(int(x) for x in np.asarray(matrix).ravel()) if given else None
     settings = protocol.settings(structure, supercell)
     crystal: Crystal = make_crystal(reference.atoms, protocol.symprec, reference.key)
     phonons: Phonons = compute_phonons(crystal, potential, settings)

@@ -13,10 +13,16 @@ if TYPE_CHECKING:
     from mlphonon.phonons import Phonons
 
 
+ACOUSTIC = 0.25
+"""Frequency of the modes that errors of single force constants harm most, over the root mean square
+frequency."""
+
+
 def sum_rule(phonons: Phonons) -> Check | Unmeasured:
     """Check what was wrong with the raw force constants before they were repaired.
 
-    A spring that is wrong by a share changes its frequencies by half of it.
+    A spring that is wrong by d changes the square of a frequency by d/m: acoustic modes, at
+    a quarter of the root mean square frequency, feel it most.
     """
     raw = phonons.record.raw_force_constants
     return frequency_check(
@@ -24,13 +30,16 @@ def sum_rule(phonons: Phonons) -> Check | Unmeasured:
         "sum rule",
         "before repair, forces that a shifted crystal feels, or asymmetry, were up to",
         (max(raw.drift, raw.asymmetry), "eV/A^2"),
-        rms_frequency(phonons) / (2 * _stiffness(phonons)),
+        rms_frequency(phonons) / (2 * ACOUSTIC * _stiffness(phonons)),
         "look for noise in the forces (mlphonon potentials check), or displace farther",
     )
 
 
 def linearity(phonons: Phonons) -> Check | Unmeasured:
-    """Check that forces answered in proportion, or second derivatives as differences do."""
+    """Check that forces answered in proportion, or second derivatives as differences do.
+
+    All springs are wrong by about the same share, and frequencies by half of it.
+    """
     evidence = phonons.record.evidence
     if evidence is None or evidence.nonlinearity is None:
         return Unmeasured(name="linearity", why=NO_EVIDENCE, needed=True)
@@ -45,7 +54,7 @@ def linearity(phonons: Phonons) -> Check | Unmeasured:
 
 
 def precision(phonons: Phonons) -> Check | Unmeasured:
-    """Check what rounding of forces did to the force constants."""
+    """Check what rounding of forces did to the force constants (as in `sum_rule`)."""
     evidence = phonons.record.evidence
     if evidence is None or evidence.rounding is None:
         return Unmeasured(name="precision", why=NO_EVIDENCE, needed=True)
@@ -54,7 +63,7 @@ def precision(phonons: Phonons) -> Check | Unmeasured:
         "precision",
         "rounding of forces changes the answer to a displacement by the share",
         (evidence.rounding, ""),
-        rms_frequency(phonons) / 2,
+        rms_frequency(phonons) / (2 * ACOUSTIC),
         "use --dtype float64, or displace farther (--displacement)",
     )
 

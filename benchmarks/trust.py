@@ -2,12 +2,12 @@
 
     python benchmarks/trust.py DATA RESULTS -o benchmarks/trust.md
 
-DATA holds phonondb103/ and alexandria-binary/. Phonons of every crystal are computed as a user would
-have them (relaxed by the potential, a supercell of 15 A) and compared with DFT; what is in RESULTS is
-kept, so it may be ended and started again. Half of the formulas of phononDB-103 calibrate
-(mlphonon/trust/calibration.toml is written), the other half and alexandria-binary judge. With
---taught FILE.extxyz.gz (training data of the embedded potential) its line is split by whether it knew
-the formula. --compute PART... computes without writing the page.
+DATA holds phonondb103/ and alexandria-binary/. Phonons of every crystal are computed as a user
+would have them (relaxed by the potential, a supercell of 15 A) and compared with DFT; what is in
+RESULTS is kept, so it may be ended and started again. Half of the formulas of phononDB-103
+calibrate (mlphonon/trust/calibration.toml is written), the others and alexandria-binary judge. With
+--taught FILE.extxyz.gz (training data of the embedded potential) its line is split by whether it
+knew the formula. --compute SET:POTENTIAL... computes without writing the page.
 """
 
 from __future__ import annotations

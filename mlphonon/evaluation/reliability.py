@@ -1,4 +1,4 @@
-"""Do results stay inside the errors that they state?
+"""Whether results stay inside the errors that they state.
 
 The statement is a split conformal bound (Papadopoulos et al., ECML 2002): of n trusted results on
 crystals that are kept for it, the ceil(0.95 (n + 1))-th smallest error, or the largest. On other
@@ -16,10 +16,7 @@ import numpy as np
 
 from mlphonon.evaluation.record import Comparison, CrystalScore
 from mlphonon.trust.calibration import Calibration
-from mlphonon.trust.verdict import CONFIDENCE, Verdict
-
-NOT_COMPARED = ("LO-TO splitting",)
-"""Checks of what the reference lacks as well."""
+from mlphonon.trust.verdict import CONFIDENCE, NOT_CALIBRATED, Verdict
 
 THERMAL = ("heat_capacity", "entropy", "free_energy")
 
@@ -63,7 +60,7 @@ def judge_crystals(scores: Iterable[CrystalScore]) -> list[Judged]:
 
 def _judge(score: CrystalScore, one: Comparison) -> Judged:
     assert one.trust is not None
-    trust = one.trust.without(*NOT_COMPARED)
+    trust = one.trust.without(*NOT_CALIBRATED)
     errors = {name: abs(one.errors[name]) for name in THERMAL if name in one.errors}
     if "mae_THz" in one.errors and one.rms_THz:
         errors["frequency"] = one.errors["mae_THz"] / one.rms_THz

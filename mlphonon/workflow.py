@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -163,47 +163,74 @@ def _compute(
     with reporter.step(f"relaxing {crystal.name}", None) as count:
         relaxation = relax(crystal, potential, settings, lambda _step, _left: count(1))
     watch.lap("relaxation")
-    constants, series = _solve(crystal, relaxation.atoms, potential, settings, reporter, watch)
-    evidence = measure_evidence(crystal, relaxation.atoms, constants, potential, settings.symprec)
+    solver = _Solver(crystal, relaxation.atoms, potential, settings, reporter, watch)
+    constants, series = solver.solve_as_asked()
+    evidence = measure_evidence(crystal, relaxation.atoms, constants, potential, settings)
     watch.lap("evidence")
     if charges is not None:
         constants.phonopy.nac_params = charges.nac_params(settings.nac_method)
     record = _make_record(crystal, potential, settings, relaxation, constants, watch)
+    if settings.trust == "full" and not series:
+        change = solver.change_in_larger(constants)
+        evidence = evidence.model_copy(update={"larger_supercell_THz": change})
+        watch.lap("larger supercell")
     found = {"supercell_series": series, "evidence": evidence}
     return Phonons(constants.phonopy, record.model_copy(update=found))
 
 
-def _solve(
-    crystal: Crystal,
-    atoms: Atoms,
-    potential: Potential,
-    settings: PhononSettings,
-    reporter: Reporter,
-    watch: Stopwatch,
-) -> tuple[ForceConstants, tuple[SupercellStep, ...]]:
-    """Force constants of a relaxed crystal, and the series of supercells if it was grown."""
-    from mlphonon.convergence import grow_supercell
-    from mlphonon.force_constants.planning import plan_force_constants
-    from mlphonon.supercell import choose_supercell
-    from mlphonon.threads import one_blas_thread
+@dataclass(frozen=True)
+class _Solver:
+    """From supercells of a relaxed crystal to force constants."""
 
-    def solve(matrix: np.ndarray) -> ForceConstants:
+    crystal: Crystal
+    atoms: Atoms
+    potential: Potential
+    settings: PhononSettings
+    reporter: Reporter
+    watch: Stopwatch
+
+    def solve_as_asked(self) -> tuple[ForceConstants, tuple[SupercellStep, ...]]:
+        """Force constants, and the series of supercells if it was grown."""
+        from mlphonon.convergence import grow_supercell
+
+        if self.settings.supercell == "converged":
+            return grow_supercell(self._choose, self._solve, self.settings.tolerance)
+        return self._solve(self._choose(self.settings.min_length)), ()
+
+    def change_in_larger(self, constants: ForceConstants) -> float | None:
+        """Largest change of a frequency in the next larger supercell, THz; None if too large."""
+        from mlphonon.convergence import GROWTH, largest_change
+        from mlphonon.errors import SettingsError
+        from mlphonon.supercell import perpendicular_heights
+
+        height = float(perpendicular_heights(constants.phonopy.supercell.cell).min())
+        free = self.settings.model_copy(update={"supercell": "auto"})
+        try:
+            matrix = replace(self, settings=free)._choose(GROWTH * height)
+        except SettingsError as error:
+            self.reporter.say(f"{self.crystal.name}: no larger supercell was solved; {error}")
+            return None
+        return largest_change(constants.phonopy, self._solve(matrix).phonopy)
+
+    def _solve(self, matrix: np.ndarray) -> ForceConstants:
+        from mlphonon.force_constants.planning import plan_force_constants
+        from mlphonon.threads import one_blas_thread
+
+        crystal, potential, reporter = self.crystal, self.potential, self.reporter
         with one_blas_thread():
-            plan = plan_force_constants(atoms, matrix, potential, settings)
+            plan = plan_force_constants(self.atoms, matrix, potential, self.settings)
         reporter.say(lambda: f"{crystal.name}: {crystal.spacegroup}, {plan.describe(potential)}")
-        watch.lap("displacements")
+        self.watch.lap("displacements")
         with reporter.step(f"forces of {crystal.name}", plan.n_evaluations + 1) as count:
             constants = plan.compute(potential, count)
-        watch.lap("forces")
+        self.watch.lap("forces")
         return constants
 
-    def choose(height: float) -> np.ndarray:
-        changed = settings.model_copy(update={"min_length": height})
-        return choose_supercell(crystal, atoms, changed)
+    def _choose(self, height: float) -> np.ndarray:
+        from mlphonon.supercell import choose_supercell
 
-    if settings.supercell == "converged":
-        return grow_supercell(choose, solve, settings.tolerance)
-    return solve(choose(settings.min_length)), ()
+        changed = self.settings.model_copy(update={"min_length": height})
+        return choose_supercell(self.crystal, self.atoms, changed)
 
 
 def _path_or_arrays(born: Any) -> Any:

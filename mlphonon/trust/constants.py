@@ -69,19 +69,29 @@ def precision(phonons: Phonons) -> Check | Unmeasured:
 
 
 def truncation(phonons: Phonons) -> Check | Unmeasured:
-    """Check what the supercell cuts off (see `mlphonon.force_constants.truncation`)."""
-    estimate = phonons.record.truncation_THz
-    if estimate is None:
+    """Check what the supercell cuts off.
+
+    Where a larger one was solved, by how much that changed frequencies; elsewhere the estimate of
+    `mlphonon.force_constants.truncation`.
+    """
+    record = phonons.record
+    measured = None if record.evidence is None else record.evidence.larger_supercell_THz
+    if measured is None and record.supercell_series:
+        measured = record.supercell_series[-1].change_THz
+    error = record.truncation_THz if measured is None else measured
+    if error is None:
         return Unmeasured(name="truncation", why=NO_EVIDENCE, needed=True)
     scale = rms_frequency(phonons)
     return Check(
         name="truncation",
-        what="force constants beyond the supercell would change frequencies by up to",
-        measured=estimate,
+        what="another supercell changed frequencies by up to"
+        if measured is not None
+        else "force constants beyond the supercell would change frequencies by up to",
+        measured=error,
         unit="THz",
         limit=LIMIT * scale,
         severe=SEVERE * scale,
-        effect_THz=estimate,
+        effect_THz=error,
         advice="use a larger supercell (--min-length, or --supercell converged)",
     )
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mlphonon.crystal import Crystal
     from mlphonon.force_constants import ForceConstants
     from mlphonon.potentials.potential import Potential
+    from mlphonon.settings import PhononSettings
 
 SHIFT = np.array([0.2371, -0.3513, 0.1397])
 """A; moves the crystal as a whole to a place that is no multiple of anything."""
@@ -53,6 +54,8 @@ class Evidence(BaseModel):
         difference from a small displacement in float64.
     rounding : float, optional
         Relative error of differences, or rows, by the precision of forces.
+    larger_supercell_THz : float, optional
+        Largest change of a frequency in the next larger supercell, where one was solved.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,10 +66,15 @@ class Evidence(BaseModel):
     bulk_modulus_GPa: float | None = None
     nonlinearity: float | None = None
     rounding: float | None = None
+    larger_supercell_THz: float | None = None
 
 
 def measure_evidence(
-    crystal: Crystal, atoms: Atoms, constants: ForceConstants, potential: Potential, symprec: float
+    crystal: Crystal,
+    atoms: Atoms,
+    constants: ForceConstants,
+    potential: Potential,
+    settings: PhononSettings,
 ) -> Evidence:
     """Ask the potential what the verdict needs.
 
@@ -80,22 +88,24 @@ def measure_evidence(
         Of that cell.
     potential : Potential
         What made them.
-    symprec : float
-        Tolerance of the symmetry search, A.
+    settings : PhononSettings
+        ``symprec``, and how much is looked at: ``trust``.
     """
+    symprec = settings.symprec
     gained = symmetry_count(atoms, symprec) - symmetry_count(crystal.atoms, symprec)
-    probe = _Probe.of(constants)
     rest, stretched = potential.evaluate([atoms, _stretched(atoms)])
-    nonlinearity, rounding = probe.measure(constants, potential)
+    probes = _make_probes(constants, every=settings.trust == "full")
+    found = [probe.measure(constants, potential) for probe in probes]
     raw = constants.residuals
-    known = [x for x in (raw.nonlinearity, raw.held_out) if x is not None]
+    bent = [one for one, _ in found] + [raw.nonlinearity, raw.held_out]
+    rounded = [raw.rounding] if raw.rounding is not None else [other for _, other in found]
     return Evidence(
         symmetry_gained=make_crystal(atoms, symprec).spacegroup if gained > 0 else None,
         operations_gained=gained,
         step_to_rest_A=_step_to_rest(constants.phonopy, rest.forces),
         bulk_modulus_GPa=_bulk_modulus(rest.stress, stretched.stress),
-        nonlinearity=max([nonlinearity, *known]),
-        rounding=rounding if raw.rounding is None else raw.rounding,
+        nonlinearity=max(x for x in bent if x is not None),
+        rounding=max(rounded),
     )
 
 
@@ -139,7 +149,7 @@ def _step_to_rest(phonopy: Phonopy, forces: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class _Probe:
-    """The first displacement of a calculation, in a cell of two atoms or more.
+    """A displacement of a calculation, in a cell of two atoms or more.
 
     Attributes
     ----------
@@ -158,23 +168,6 @@ class _Probe:
     atom: int
     direction: np.ndarray
     share: float
-
-    @classmethod
-    def of(cls, constants: ForceConstants) -> _Probe:
-        from mlphonon.force_constants.cells import to_ase
-
-        phonopy = constants.phonopy
-        primitive = phonopy.primitive
-        atoms = to_ase(primitive)
-        if len(atoms) == 1:
-            atoms = atoms.repeat((2, 1, 1))
-        atom, direction = 0, np.array([1.0, 0.0, 0.0])
-        if "first_atoms" in phonopy.dataset:
-            first = phonopy.dataset["first_atoms"][0]
-            atom = primitive.p2p_map[primitive.s2p_map[first["number"]]]
-            direction = first["displacement"] / np.linalg.norm(first["displacement"])
-        share = np.sqrt(len(phonopy.supercell) / len(atoms))
-        return cls(atoms, int(atom), np.asarray(direction), float(share))
 
     def measure(self, constants: ForceConstants, potential: Potential) -> tuple[float, float]:
         """Return relative errors by the length of the difference, and by precision."""
@@ -222,6 +215,30 @@ class _Probe:
             structures.append(moved)
         first, last = potential.evaluate(structures)
         return last.forces - first.forces
+
+
+def _make_probes(constants: ForceConstants, every: bool) -> list[_Probe]:
+    """Make the first displacement of a calculation, or every one, in its primitive cell."""
+    from mlphonon.force_constants.cells import to_ase
+
+    phonopy = constants.phonopy
+    primitive = phonopy.primitive
+    atoms = to_ase(primitive)
+    if len(atoms) == 1:
+        atoms = atoms.repeat((2, 1, 1))
+    share = float(np.sqrt(len(phonopy.supercell) / len(atoms)))
+    # A regression displaces all atoms at once.
+    along_x = {"number": primitive.p2s_map[0], "displacement": np.array([1.0, 0.0, 0.0])}
+    moves = phonopy.dataset.get("first_atoms", [along_x])
+    return [
+        _Probe(
+            atoms=atoms,
+            atom=int(primitive.p2p_map[primitive.s2p_map[move["number"]]]),
+            direction=np.asarray(move["displacement"]) / np.linalg.norm(move["displacement"]),
+            share=share,
+        )
+        for move in moves[: None if every else 1]
+    ]
 
 
 def _apart(one: np.ndarray, other: np.ndarray) -> float:

@@ -197,11 +197,15 @@ class Trust(BaseModel):
         }
 
     @property
-    def headline(self) -> str:
-        """The verdict and the names of what brought it down."""
+    def doubts(self) -> tuple[str, ...]:
+        """Names of what brought the verdict down, worst first."""
         missing = [f"{one.name} not measured" for one in self.unmeasured if one.needed]
-        why = ", ".join([check.name for check in self.fired] + missing)
-        return self.verdict + (f": {why}" if why else "")
+        return (*(check.name for check in self.fired), *missing)
+
+    @property
+    def headline(self) -> str:
+        """The verdict, and why."""
+        return self.verdict + (f": {', '.join(self.doubts)}" if self.doubts else "")
 
     def describe(self) -> str:
         """Return the verdict in a line: what it says, why, and how large the errors are."""

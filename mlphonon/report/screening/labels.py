@@ -16,7 +16,8 @@ WORDS = {
     "debye_temperature_dos": "Debye temperature of the spectrum",
     "sound_velocity": "sound velocity",
     "residual_force": "residual force",
-    "truncation": "truncation",
+    "numerical_error": "error of the calculation",
+    "expected_error": "error of the potential",
     "c_v": "heat capacity",
     "free_energy": "free energy",
 }

@@ -116,6 +116,7 @@ def _header(summary: Summary) -> str:
         "computed": len(summary.table),
         "stable": stable,
         "unstable": len(summary.table) - stable,
+        "trusted": int(np.sum(summary.table.columns["verdict"] == "trusted")),
         "failed": len(summary.failures),
     }
     return "\n".join(

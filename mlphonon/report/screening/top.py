@@ -26,8 +26,10 @@ from mlphonon.screening.ranking.table import Table
 MOST_THUMBNAILS = 20
 """Each makes the page larger by about 60 kB."""
 
-SHOWN = ("max_frequency", "truncation", "residual_force")
-"""Beside what crystals are ranked by: how high their phonons go, and how far to believe them."""
+WORDS = ("spacegroup", "stable", "verdict")
+NUMBERS = ("max_frequency", "numerical_error")
+"""Beside what crystals are ranked by: what they are, how high their phonons go, and how far to
+believe them."""
 
 
 def top_list(ranked: Table, by: str, where: str | None, folders: Mapping[str, Path]) -> str:
@@ -56,8 +58,8 @@ def top_list(ranked: Table, by: str, where: str | None, folders: Mapping[str, Pa
         return section(title, paragraph("No crystal qualifies."))
     crystals = [_crystal(*cells) for cells in format_rows(ranked, ("rank", "formula", "name"))]
     value = column_of(by, ranked) or by
-    numbers = [value, *(name for name in SHOWN if name in ranked.columns and name != value)]
-    columns = ["spacegroup", "stable", *numbers]
+    numbers = [value, *(name for name in NUMBERS if name in ranked.columns and name != value)]
+    columns = [*(name for name in WORDS if name in ranked.columns), *numbers]
     rows = [
         (crystal, *map(escape, cells))
         for crystal, cells in zip(crystals, format_rows(ranked, columns), strict=True)

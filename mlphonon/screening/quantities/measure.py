@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlphonon.evaluation.metrics.acoustic import Elasticity
     from mlphonon.phonons import Phonons
     from mlphonon.provenance import Record
+    from mlphonon.trust.verdict import Trust
 
 Value = float | int | bool | str | None
 
@@ -115,6 +116,16 @@ QUANTITIES: tuple[Quantity, ...] = (
         "largest component of the stress left; none if the potential gives no stress",
     ),
     Quantity("truncation", "THz", float, "estimated error by the size of the supercell"),
+    Quantity("verdict", "", str, "trusted, use with care or do not use"),
+    Quantity("doubts", "", str, "checks that brought the verdict down; separated by commas"),
+    Quantity("numerical_error", "THz", float, "of frequencies, by all that is not the potential"),
+    Quantity(
+        "expected_error",
+        "THz",
+        float,
+        "mean error of frequencies against DFT, by the potential, that 95 of 100 trusted results"
+        " stay below; none for others, and where nobody measured it",
+    ),
     Quantity("n_atoms_supercell", "", int, "atoms in the supercell"),
     Quantity("n_displacements", "", int, "displaced supercells"),
     Quantity("steps", "", int, "of the relaxation"),
@@ -141,6 +152,7 @@ def measure(phonons: Phonons) -> dict[str, Value]:
         **_of_cell(phonons.phonopy),
         **_of_spectrum(phonons),
         **_of_long_waves(phonons.phonopy),
+        **_of_trust(phonons.trust),
         "group_velocity": rms_group_velocity(phonons),
         "isotope_rate": mean_isotope_rate(phonons),
     }
@@ -185,6 +197,16 @@ def _of_record(record: Record) -> dict[str, Value]:
         "n_displacements": record.n_displacements,
         "steps": record.relaxation_steps,
         "notes": "; ".join(record.notes),
+    }
+
+
+def _of_trust(trust: Trust) -> dict[str, Value]:
+    stated = trust.stated_error
+    return {
+        "verdict": trust.verdict,
+        "doubts": ", ".join(trust.doubts),
+        "numerical_error": trust.numerical_error,
+        "expected_error": None if stated is None else stated.frequency_THz,
     }
 
 

@@ -33,7 +33,7 @@ STRAIN = 2e-3
 """Relative length by which the cell is stretched for the bulk modulus."""
 
 SOFTEST = 1e-3
-"""Share of the stiffest spring below which one is taken for the translation of the crystal."""
+"""Share of the spring that holds an atom to its place, below which none is believed."""
 
 
 class Evidence(BaseModel):
@@ -141,9 +141,12 @@ def _step_to_rest(phonopy: Phonopy, forces: np.ndarray) -> float:
     springs = np.einsum("ijab,jk->iakb", np.asarray(phonopy.force_constants), copies)
     matrix = springs.reshape(3 * n_atoms, 3 * n_atoms)
     stiffness, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    stiff = np.abs(stiffness) > SOFTEST * np.abs(stiffness).max()
-    along = vectors.T @ np.asarray(forces).ravel()
-    step = vectors[:, stiff] @ (along[stiff] / np.abs(stiffness[stiff]))
+    shift = np.tile(np.eye(3), (n_atoms, 1)) / np.sqrt(n_atoms)
+    # Of the modes that are no translations; a mode without a spring is taken for a soft one.
+    relative = vectors - shift @ (shift.T @ vectors)
+    own = np.asarray(phonopy.force_constants)[range(n_atoms), primitive.p2s_map]
+    stiffness = np.maximum(np.abs(stiffness), SOFTEST * np.abs(own).max())
+    step = relative @ ((relative.T @ np.asarray(forces).ravel()) / stiffness)
     return float(np.linalg.norm(step.reshape(-1, 3), axis=1).max())
 
 

@@ -22,8 +22,8 @@ change by less than 0.05 THz on average, for splittings of up to 15 THz."""
 SCREENED, BY_VALENCE, BY_DIFFERENCE = 0.455, 0.372, 0.217
 """Screened charge of an ion, Z*/sqrt(eps), of valence Z, that differs by d from its neighbours in
 electronegativity: 0.455 Z^0.372 exp(0.217 d). Fitted to the splittings in DFT of 38 rocksalt and
-zincblende crystals (phononDB-103): estimated over true splitting is 1.0 in the middle, 0.6 to 1.9
-for nine of ten."""
+zincblende crystals (phononDB-103): estimated over true splitting is 1.0 in the middle, 0.6 to 1.8
+for nine of ten; it is four times too large for the small ones of GaSb and CuH."""
 
 ANION_GROUPS = range(14, 18)
 

@@ -30,7 +30,12 @@ def test_results_are_described_and_written(call: Call, tmp_path: Path) -> None:
     assert outcome.code == 0, outcome.err
     assert outcome.out.startswith("NaCl: NaCl, Fm-3m (225), not relaxed, ")
     assert "per mole of atoms" in outcome.out
-    assert outcome.out.rstrip().endswith("-> out/NaCl/")
+    assert "\n  -> out/NaCl/\n" in outcome.out
+    # A supercell of 6 A is a fault, and rock salt is polar.
+    *doubts, verdict = outcome.out.rstrip().splitlines()[-3:]
+    assert [line.split(":")[0] for line in doubts] == ["  ! truncation", "  ! LO-TO splitting"]
+    assert verdict.startswith("  use with care: ")
+    assert "by the potential (against DFT) not known for such a result" in verdict
     # Not a terminal: no bars, no colours; one line on what is about to be done.
     (line,) = outcome.err.splitlines()
     assert line.startswith("NaCl: Fm-3m (225), supercell of ")
@@ -217,7 +222,7 @@ def test_ways_to_the_force_constants(
     assert said in outcome.err
     (line,) = [line for line in outcome.out.splitlines() if "force constants:" in line]
     assert said.removesuffix("s for") in line, line
-    assert re.search(r"error from the size of the supercell: about 0\.\d THz", outcome.out)
+    assert re.search(r"! truncation: .* 0\.\d+ THz \(limit 0\.08", outcome.out)
     loaded = Phonons.load("out/NaCl")
     assert loaded.record.method == method
     assert (loaded.record.displacement_A is None) == (method == "autodiff")
@@ -239,3 +244,26 @@ def test_a_grown_supercell_is_told_step_by_step(call: Call) -> None:
     (line,) = [line for line in outcome.out.splitlines() if "supercell grown:" in line]
     assert all(f"{step.n_atoms} atoms" in line for step in series)
     assert len(outcome.err.splitlines()) == len(series), "each is announced"
+
+
+def test_strict_says_by_its_exit_code_that_a_result_is_not_to_be_used(call: Call) -> None:
+    tiny = ("phonons", NACL, "--no-relax", "--min-length", 5, "--mesh", 20)
+    assert call(*tiny).code == 0
+    outcome = call(*tiny, "--strict", "-o", "other")
+    assert outcome.code == 1
+    assert outcome.out.splitlines()[-1].startswith("  do not use: truncation")
+    summary = json.loads(Path("other/NaCl/phonons.json").read_text())
+    assert summary["trust"]["verdict"] == "do not use"
+    assert call("phonons", NACL, *QUICK, "--strict", "-o", "third").code == 0
+
+
+def test_the_whole_trust_is_in_the_summary(call: Call) -> None:
+    outcome = call("phonons", NACL, *QUICK, "--metal", "--json")
+    (summary,) = map(json.loads, outcome.out.splitlines())
+    trust = summary["trust"]
+    names = [check["name"] for check in trust["checks"]]
+    assert {"truncation", "mesh", "precision", "linearity", "sum rule"} <= set(names)
+    for check in trust["checks"]:
+        assert {"measured", "limit", "severe", "effect_THz", "advice", "verdict"} <= check.keys()
+    assert "LO-TO splitting" in [one["name"] for one in trust["unmeasured"]]
+    assert Phonons.load("out/NaCl").trust.summary() == trust

@@ -251,3 +251,8 @@ def test_usage(call: Call, arguments: tuple[str, ...]) -> None:
     assert outcome.code == 2
     assert "Usage" in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_trust_takes_no_other_word(call: Call) -> None:
+    line = call("phonons", NACL, "--trust", "blindly").refusal()
+    assert "setting 'trust' cannot be 'blindly'" in line

@@ -189,7 +189,9 @@ def test_crystals_together_give_the_same(
     one, two = campaign.results(), other.results()
     for name, values in one.columns.items():
         if values.dtype == float and name != "seconds":
-            np.testing.assert_allclose(two.columns[name], values, rtol=1e-6, atol=1e-7)
+            np.testing.assert_allclose(
+                two.columns[name], values, rtol=1e-6, atol=1e-7, err_msg=name
+            )
 
 
 def test_an_executor_of_the_users(campaign: Campaign, plan: MakePlan, metals: list[Atoms]):

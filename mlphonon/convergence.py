@@ -92,7 +92,12 @@ def grow_supercell(
 
 
 def largest_change(small: Phonopy, large: Phonopy) -> float:
-    """Return by how much frequencies of two supercells of one crystal differ at most, THz.
+    """Return by how much frequencies of two supercells of one crystal differ at most, THz."""
+    return float(frequency_changes(small, large).max())
+
+
+def frequency_changes(small: Phonopy, large: Phonopy) -> np.ndarray:
+    """Return by how much frequencies of two supercells of one crystal differ, THz, (n, n_bands).
 
     At the wave vectors that fit into the larger, and half-way from them to Gamma.
     """
@@ -102,7 +107,7 @@ def largest_change(small: Phonopy, large: Phonopy) -> float:
     points = np.concatenate([fitting, fitting / 2])
     points = points[:: max(1, len(points) // MOST_POINTS)]
     one, other = (np.asarray(p.run_qpoints(points).frequencies) for p in (small, large))
-    return float(np.abs(one - other).max())
+    return np.abs(one - other)
 
 
 def _describe(phonopy: Phonopy, change: float | None) -> SupercellStep:

@@ -198,8 +198,8 @@ class _Solver:
         return self._solve(self._choose(self.settings.min_length)), ()
 
     def change_in_larger(self, constants: ForceConstants) -> float | None:
-        """Largest change of a frequency in the next larger supercell, THz; None if too large."""
-        from mlphonon.convergence import GROWTH, largest_change
+        """Mean change of frequencies in the next larger supercell, THz; None if too large."""
+        from mlphonon.convergence import GROWTH, frequency_changes
         from mlphonon.errors import SettingsError
         from mlphonon.supercell import perpendicular_heights
 
@@ -210,7 +210,7 @@ class _Solver:
         except SettingsError as error:
             self.reporter.say(f"{self.crystal.name}: no larger supercell was solved; {error}")
             return None
-        return largest_change(constants.phonopy, self._solve(matrix).phonopy)
+        return float(frequency_changes(constants.phonopy, self._solve(matrix).phonopy).mean())
 
     def _solve(self, matrix: np.ndarray) -> ForceConstants:
         from mlphonon.force_constants.planning import plan_force_constants

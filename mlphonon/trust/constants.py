@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.trust.scale import LIMIT, SEVERE, frequency_check, rms_frequency
+from mlphonon.force_constants.truncation import estimate_mean_truncation
+from mlphonon.trust.scale import frequency_check, rms_frequency
 from mlphonon.trust.verdict import NO_EVIDENCE, Check, Unmeasured
 
 if TYPE_CHECKING:
@@ -69,30 +70,24 @@ def precision(phonons: Phonons) -> Check | Unmeasured:
 
 
 def truncation(phonons: Phonons) -> Check | Unmeasured:
-    """Check what the supercell cuts off.
+    """Check what the supercell cuts off, on average over all modes.
 
     Where a larger one was solved, by how much that changed frequencies; elsewhere the estimate of
     `mlphonon.force_constants.truncation`.
     """
-    record = phonons.record
-    measured = None if record.evidence is None else record.evidence.larger_supercell_THz
-    if measured is None and record.supercell_series:
-        measured = record.supercell_series[-1].change_THz
-    error = record.truncation_THz if measured is None else measured
-    if error is None:
-        return Unmeasured(name="truncation", why=NO_EVIDENCE, needed=True)
-    scale = rms_frequency(phonons)
-    return Check(
-        name="truncation",
-        what="another supercell changed frequencies by up to"
-        if measured is not None
-        else "force constants beyond the supercell would change frequencies by up to",
-        measured=error,
-        unit="THz",
-        limit=LIMIT * scale,
-        severe=SEVERE * scale,
-        effect_THz=error,
-        advice="use a larger supercell (--min-length, or --supercell converged)",
+    evidence = phonons.record.evidence
+    measured = None if evidence is None else evidence.larger_supercell_THz
+    what = "another supercell changes frequencies on average by"
+    if measured is None:
+        what = "force constants beyond the supercell would change frequencies on average by"
+        measured = estimate_mean_truncation(phonons.phonopy)
+    return frequency_check(
+        phonons,
+        "truncation",
+        what,
+        (measured, "THz"),
+        1.0,
+        "use a larger supercell (--min-length, or --supercell converged)",
     )
 
 

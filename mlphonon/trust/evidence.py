@@ -55,7 +55,7 @@ class Evidence(BaseModel):
     rounding : float, optional
         Relative error of differences, or rows, by the precision of forces.
     larger_supercell_THz : float, optional
-        Largest change of a frequency in the next larger supercell, where one was solved.
+        Mean change of frequencies in the next larger supercell, where one was solved.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -124,7 +124,7 @@ def test_a_result_without_evidence_is_not_trusted(quartz_phonons: Phonons) -> No
 
 
 def test_more_is_looked_at_on_demand(embedded: Potential) -> None:
-    """The error of a supercell is what the next larger one changes; the estimate is of its size."""
+    """What the next larger supercell changes; the estimate is of its size."""
     settings = {"min_length": 9.0, "mesh": 30.0, "metal": True}
     usual = compute_phonons(silicon(), embedded, **settings)
     full = compute_phonons(silicon(), embedded, trust="full", **settings)

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from ase import Atoms
 
 from mlphonon.errors import ResultError
+from mlphonon.instabilities.explanation import Explanation
 from mlphonon.provenance import Record
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ FORMAT = 2
 SUMMARY_TEMPERATURE = 300.0
 
 PARAMETERS = "phonopy_params.yaml"
+EXPLANATION = "explanation.json"
 
 COMMENT = "Tetrahedron method"
 """First line of phonopy's files of densities of states."""
@@ -68,12 +71,16 @@ def save(phonons: Phonons, folder: Path) -> Path:
     return folder
 
 
-def load(folder: Path) -> tuple[Phonopy, Record]:
-    """Read the two parts of a result back (see `Phonons.load`)."""
+def load(folder: Path) -> tuple[Phonopy, Record, Explanation | None]:
+    """Read the parts of a result back (see `Phonons.load`)."""
     try:
         summary = json.loads((folder / "phonons.json").read_text())
         record = Record.model_validate(summary["record"])
         loaded = _read_phonopy(folder / PARAMETERS, record)
+        explained = folder / EXPLANATION
+        explanation = None
+        if explained.exists():
+            explanation = Explanation.model_validate_json(explained.read_text())
     # Damaged YAML meets phonopy's parser with any exception there is.
     except Exception as error:
         raise ResultError(
@@ -81,7 +88,7 @@ def load(folder: Path) -> tuple[Phonopy, Record]:
             str(error).splitlines()[0] if str(error) else type(error).__name__,
             "give a folder that 'mlphonon phonons' or Phonons.save wrote",
         ) from error
-    return loaded, record
+    return loaded, record, explanation
 
 
 def _read_phonopy(path: Path, record: Record) -> Phonopy:
@@ -116,6 +123,8 @@ def write_data(phonons: Phonons, folder: Path) -> None:
     phonons.phonopy.save(folder / PARAMETERS, settings={"force_constants": True})
     text = json.dumps(summarise(phonons), indent=1) + "\n"
     (folder / "phonons.json").write_text(text)
+    if phonons.explanation is not None:
+        (folder / EXPLANATION).write_text(phonons.explanation.model_dump_json(indent=1) + "\n")
 
 
 def _write_files(phonons: Phonons, folder: Path) -> None:
@@ -138,6 +147,25 @@ def _write_files(phonons: Phonons, folder: Path) -> None:
     note = phonons.trust.headline
     save_figure(plot_bands_dos(bands, dos, title=title, note=note), folder / "bands_dos.png")
     save_figure(plot_thermal(thermal, title=title), folder / "thermal.png")
+    if phonons.explanation is not None and phonons.explanation.family:
+        _write_family(phonons.explanation, folder)
+
+
+def _write_family(explanation: Explanation, folder: Path) -> None:
+    """Write the crystals that imaginary modes lead to, for all programs, and their figure."""
+    import ase.io
+
+    from mlphonon.report.family import plot_family
+    from mlphonon.report.figures import save_figure
+
+    children = folder / "family"
+    children.mkdir()
+    for member in explanation.family:
+        found = member.structure
+        atoms = Atoms(found["numbers"], found["positions"], cell=found["cell"], pbc=True)
+        name = member.name.replace("/", "_")
+        ase.io.write(children / f"{name}.vasp", atoms, sort=True, direct=True)
+    save_figure(plot_family(explanation), folder / "family.png")
 
 
 def _refuse_foreign(folder: Path) -> None:

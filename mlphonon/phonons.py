@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from phonopy import Phonopy
 
+    from mlphonon.instabilities.explanation import Explanation
     from mlphonon.trust.verdict import Trust
+    from mlphonon.workflow import Reporter
 
 DOS_POINTS = 401
 """Frequencies at which the density of states is given."""
@@ -37,11 +39,16 @@ class Phonons:
         Cells, force constants and, where given, Born charges.
     record : Record
         Where the result came from.
+    explanation : Explanation, optional
+        Of its imaginary modes.
     """
 
-    def __init__(self, phonopy: Phonopy, record: Record) -> None:
+    def __init__(
+        self, phonopy: Phonopy, record: Record, explanation: Explanation | None = None
+    ) -> None:
         self._phonopy = phonopy
         self._record = record
+        self._explanation = explanation
         self._mesh: Any = None
 
     def __repr__(self) -> str:
@@ -60,6 +67,11 @@ class Phonons:
     def record(self) -> Record:
         """Where the result came from."""
         return self._record
+
+    @property
+    def explanation(self) -> Explanation | None:
+        """What its imaginary modes are and where they lead; None unless it was asked for."""
+        return self._explanation
 
     @cached_property
     def atoms(self) -> Atoms:
@@ -236,6 +248,33 @@ class Phonons:
         from mlphonon.trust.judge import judge
 
         return judge(self)
+
+    def explain(self, potential: Any, reporter: Reporter | None = None, **options: Any) -> Phonons:
+        """Return the same phonons with an explanation of their imaginary modes.
+
+        Each gets a cause; those that are real are followed to crystals of lower symmetry and
+        energy, and theirs, until one is stable (see `mlphonon.instabilities`).
+
+        Parameters
+        ----------
+        potential : str, path, ASE calculator or Potential
+            That the phonons were made with.
+        reporter : Reporter, optional
+            Is told what is being done.
+        **options
+            Of `load_potential`.
+
+        Raises
+        ------
+        MlphononError
+            If the potential fails on the crystal.
+        """
+        from mlphonon.instabilities.family import explain_instabilities
+        from mlphonon.potentials.loading import load_potential
+
+        engine = load_potential(potential, **options)
+        found = explain_instabilities(self, engine, reporter=reporter)
+        return Phonons(self._phonopy, self._record, found)
 
     def summary(self) -> dict[str, Any]:
         """Return what one wants to know at a glance, as plain types; units in the names."""

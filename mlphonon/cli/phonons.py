@@ -100,6 +100,10 @@ def phonons(
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="Load a pickled model that nothing vouches for.")
     ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Say what imaginary modes are, and follow the real ones."),
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="End with exit code 1 if a verdict is 'do not use'.")
     ] = False,
@@ -136,6 +140,7 @@ def phonons(
         as_json=as_json,
         quiet=quiet,
         strict=strict,
+        explain=explain,
     ).over(
         files,
         {"device": device, "dtype": dtype, "allow_pickle": allow_pickle, "head": head},
@@ -155,9 +160,11 @@ class _Run:
         as_json: bool,
         quiet: bool,
         strict: bool,
+        explain: bool,
     ) -> None:
         from mlphonon.cli.progress import TerminalReporter
 
+        self._explain = explain
         self._strict, self._refused = strict, False
         self._settings, self._output, self._born = settings, output, born
         self._as_json, self._quiet = as_json, quiet
@@ -233,6 +240,8 @@ class _Run:
             result = compute_phonons(
                 crystal, engine, self._settings, born=self._born, reporter=self._reporter
             )
+            if self._explain:
+                result = result.explain(engine, self._reporter)
             with self._reporter.step(f"writing {crystal.name}", None):
                 folder = result.save(self._output / crystal.name)
         self._refused |= self._strict and result.trust.verdict == "do not use"
@@ -313,6 +322,7 @@ def describe(result: Phonons, folder: Path) -> list[str]:
         f" {record.raw_force_constants.undisplaced_force:.1e} eV/A, sum-rule drift"
         f" {record.raw_force_constants.drift:.1e} eV/A^2",
         f"  -> {folder}/",
+        *(f"  {line}" for line in (result.explanation.describe() if result.explanation else [])),
         *(f"  ! {check.describe()}" for check in result.trust.fired),
         f"  {result.trust.describe()}",
     ]

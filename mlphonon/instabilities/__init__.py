@@ -1,0 +1,1 @@
+"""Imaginary modes: what they are, and where those that are real lead."""

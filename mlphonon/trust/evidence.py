@@ -19,6 +19,13 @@ class Evidence(BaseModel):
         the first displacement, taken in the primitive cell.
     rounding : float, optional
         Relative error of the same difference (or row) by the precision of forces.
+    training_distance : float, optional
+        Of the atom that is farthest from what the potential was taught (see
+        `mlphonon.trust.training`), of those whose element was taught.
+    training_distance_of : str, optional
+        Which atom that is.
+    never_taught : tuple of str
+        Elements that the potential was never taught: infinitely far, which JSON cannot say.
     unmeasured : dict
         What could not be measured, by the name of its check, and why.
     """
@@ -29,4 +36,7 @@ class Evidence(BaseModel):
     step_to_rest: float
     nonlinearity: float | None = None
     rounding: float | None = None
+    training_distance: float | None = None
+    training_distance_of: str | None = None
+    never_taught: tuple[str, ...] = ()
     unmeasured: dict[str, str] = {}

@@ -38,8 +38,6 @@ class TrainingSpace:
     ----------
     axes : ndarray of float32, shape (n_features, n_axes)
         From descriptors to coordinates.
-    origin : ndarray of float32, shape (n_axes,)
-        Added to the coordinates.
     elements : ndarray of int16, shape (n_elements,)
         Atomic numbers that were taught, ascending.
     crystals : ndarray of int32, shape (n_elements,)
@@ -59,7 +57,6 @@ class TrainingSpace:
     """
 
     axes: np.ndarray
-    origin: np.ndarray
     elements: np.ndarray
     crystals: np.ndarray
     counts: np.ndarray
@@ -72,7 +69,6 @@ class TrainingSpace:
     def __post_init__(self) -> None:
         n_axes, n_elements = self.axes.shape[1], len(self.elements)
         shapes = {
-            "origin": (n_axes,),
             "crystals": (n_elements,),
             "counts": (n_elements,),
             "centres": (n_elements, n_axes),
@@ -82,7 +78,7 @@ class TrainingSpace:
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, not {shape}")
-        parts = (self.axes, self.origin, self.centres, self.steps)
+        parts = (self.axes, self.centres, self.steps)
         if not all(np.isfinite(part).all() for part in parts):
             raise ValueError("a coordinate is not a number")
 
@@ -117,7 +113,7 @@ class TrainingSpace:
 
     def coordinates(self, descriptors: np.ndarray) -> np.ndarray:
         """Project descriptors, shape (n_atoms, n_features), on the axes."""
-        return np.asarray(descriptors @ self.axes.astype(float) + self.origin)
+        return np.asarray(descriptors @ self.axes.astype(float))
 
     def environments(self, number: int) -> np.ndarray:
         """Return the coordinates that stand for an element, shape (n, n_axes); none if unknown."""

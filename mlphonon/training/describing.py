@@ -22,7 +22,7 @@ AXES = 32
 """Directions of descriptor space that are kept: 16 tell less of the error, 64 no more."""
 
 RESOLUTION = 0.3
-"""Environments nearer to one another are one. It is half of the distance at which errors grow."""
+"""Environments nearer to one another are one: half of the limit of `mlphonon.trust.training`."""
 
 LARGEST_CODE = 127
 
@@ -31,9 +31,6 @@ LEAST_VARIANCE = 1e-6
 
 ROUNDING = 1e-10
 """Variance of descriptors in float32, in units of their square."""
-
-CHECKED = 5
-"""Of the structures that two potentials describe, one of so many checks how well they agree."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,6 @@ def _empty(axes: np.ndarray, resolution: float, sha256: str) -> TrainingSpace:
     n_axes, none = axes.shape[1], np.empty(0, dtype=np.int32)
     return TrainingSpace(
         axes=axes.astype(np.float32),
-        origin=np.zeros(n_axes, dtype=np.float32),
         elements=none.astype(np.int16),
         crystals=none,
         counts=none,
@@ -215,54 +211,32 @@ def structures_of(data: TrainingData) -> list[Atoms]:
     return found
 
 
-def carry_over(
+def drift(
     space: TrainingSpace,
     before: DescribedPotential,
     after: DescribedPotential,
     structures: Sequence[Atoms],
-) -> tuple[TrainingSpace, float]:
-    """Turn what a potential was taught into the descriptor space of its fine-tuned self.
-
-    The structures themselves are not there any more. Both potentials describe some others, and
-    the axes are chosen anew so that the new descriptors give the old coordinates of these.
+) -> float:
+    """Measure how far descriptors have moved as a potential was taught more.
 
     Parameters
     ----------
     space : TrainingSpace
         Of the potential before.
     before, after : DescribedPotential
-        The potential before and after it was taught more.
+        The potential before and after.
     structures : sequence of Atoms
-        That both describe; one of five serves to check.
+        That both describe.
 
     Returns
     -------
-    TrainingSpace
-        For the potential `after`.
     float
-        How far coordinates of the structures that serve to check are off, in units of the
-        distance (root mean square).
+        Root mean square distance of an environment as the one and as the other sees it, in the
+        unit of `TrainingSpace`.
     """
     one, two = describe(before, structures), describe(after, structures)
-    wanted = space.coordinates(one.features)
-    axes = space.axes.astype(float)
-    checks = one.structure % CHECKED == 0
-    centre, off = two.features[~checks].mean(axis=0), wanted - two.features @ axes
-    shift = off[~checks].mean(axis=0)
-    moved = two.features - centre
-    square = moved[~checks].T @ moved[~checks]
-    # Directions in which these structures do not differ are left as they were.
-    ridge = LEAST_VARIANCE * np.trace(square) * np.eye(len(square))
-    turn = np.linalg.solve(square + ridge, moved[~checks].T @ (off[~checks] - shift))
-    missed = off[checks] - shift - moved[checks] @ turn
-    error = float(np.sqrt(np.square(missed).sum(axis=1).mean()))
-    carried = replace(
-        space,
-        axes=(axes + turn).astype(np.float32),
-        origin=(shift - centre @ turn).astype(np.float32),
-        weights=(str(after.info.sha256),),
-    )
-    return carried, error
+    moved = space.coordinates(two.features) - space.coordinates(one.features)
+    return float(np.sqrt(np.square(moved).sum(axis=1).mean()))
 
 
 def add_structures(

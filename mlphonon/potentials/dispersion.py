@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from mlphonon.errors import PotentialError
 from mlphonon.potentials.calculator import AsePotential, as_calculator
 from mlphonon.potentials.potential import (
+    DescribedPotential,
     Evaluation,
     Potential,
     PotentialInfo,
@@ -22,8 +23,11 @@ from mlphonon.potentials.potential import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
     from ase import Atoms
     from ase.calculators.calculator import Calculator
+
+    from mlphonon.potentials.training_space import TrainingSpace
 
 FUNCTIONALS = {"pbesol": "pbesol", "pbe": "pbe", "r2scan": "r2scan", "scan": "scan"}
 """How the name of a functional begins, and what its D3 parameters are called."""
@@ -65,6 +69,18 @@ class DispersionPotential:
     def info(self) -> PotentialInfo:
         """What the engine must know of this potential."""
         return self._info
+
+    @property
+    def training_space(self) -> TrainingSpace | None:
+        """The environments that the potential was taught; dispersion was taught none."""
+        inner = self._potential
+        return inner.training_space if isinstance(inner, DescribedPotential) else None
+
+    def descriptors(self, atoms: Atoms) -> np.ndarray:
+        """Return the descriptors of the potential (see `DescribedPotential`)."""
+        if not isinstance(self._potential, DescribedPotential):
+            raise PotentialError(f"potential '{self._potential.info.name}' gives no descriptors")
+        return self._potential.descriptors(atoms)
 
     def evaluate(
         self, structures: Sequence[Atoms], progress: ProgressCallback | None = None

@@ -104,7 +104,7 @@ def neighbour_slots(receiver: torch.Tensor, n_nodes: int) -> tuple[torch.Tensor,
 
 
 def _gather(values: torch.Tensor, slots: torch.Tensor, filled: torch.Tensor) -> torch.Tensor:
-    picked = values.index_select(0, slots.reshape(-1)).view(*slots.shape, -1)
+    picked = values.index_select(0, slots.reshape(-1)).view(*slots.shape, values.shape[1])
     return picked * filled.unsqueeze(-1).to(values.dtype)
 
 

@@ -25,13 +25,20 @@ from mlphonon.potentials.named.store import (
 )
 from mlphonon.potentials.potential import Potential
 from mlphonon.potentials.quiet import libraries_muted
+from mlphonon.potentials.training_space import FILE as TRAINING_SPACE
+from mlphonon.potentials.training_space import load_training_space
 
 if TYPE_CHECKING:
     import torch
     from ase.calculators.calculator import Calculator
 
+    from mlphonon.potentials.training_space import TrainingSpace
+
 FILE_SUFFIXES = (".model", ".pt", ".pth", ".safetensors")
 """A string that ends so is taken for a path, never for a name of the catalogue."""
+
+FINETUNED = "potential.model"
+"""What 'mlphonon finetune' calls the pickled model in its folder."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +60,7 @@ class _Weights:
     model: torch.nn.Module
     name: str
     sha256: str
+    training_space: TrainingSpace | None = None
 
 
 @libraries_muted()
@@ -191,7 +199,8 @@ def _read_entry(entry: CatalogueEntry, options: _Options) -> _Weights:
     if entry.ships_inside:
         digest = sha256_of(path)
         accept(entry, digest)
-        return _Weights(_read_folder(path, options), entry.name, digest)
+        model = _read_folder(path, options)
+        return _Weights(model, entry.name, digest, _read_training_space(path))
     data = _read_bytes(path)
     digest = hashlib.sha256(data).hexdigest()
     accept(entry, digest, allow_pickle=options.allow_pickle)
@@ -201,7 +210,8 @@ def _read_entry(entry: CatalogueEntry, options: _Options) -> _Weights:
 def _read_path(path: Path, options: _Options) -> _Weights:
     folder = path.parent if path.name in FOLDER_FILES else path
     if folder.is_dir():
-        return _Weights(_read_folder(folder, options), folder.resolve().name, sha256_of(folder))
+        model, space = _read_folder(folder, options), _read_training_space(folder)
+        return _Weights(model, folder.resolve().name, sha256_of(folder), space)
     if not path.is_file():
         raise PotentialError(
             f"there is no file {path}",
@@ -211,7 +221,9 @@ def _read_path(path: Path, options: _Options) -> _Weights:
     digest = hashlib.sha256(data).hexdigest()
     if not (options.allow_pickle or vouched(path, digest)):
         raise untrusted_error(str(path), "where it came from")
-    return _Weights(_unpickle(data, path), path.name, digest)
+    # Beside other pickles it may belong to any of them.
+    space = _read_training_space(path.parent) if path.name == FINETUNED else None
+    return _Weights(_unpickle(data, path), path.name, digest, space)
 
 
 def _read_folder(folder: Path, options: _Options) -> torch.nn.Module:
@@ -224,6 +236,11 @@ def _read_folder(folder: Path, options: _Options) -> torch.nn.Module:
             f"give a folder with {' and '.join(FOLDER_FILES)}",
         )
     return load_weights(folder, options.dtype)
+
+
+def _read_training_space(folder: Path) -> TrainingSpace | None:
+    path = folder / TRAINING_SPACE
+    return load_training_space(path) if path.is_file() else None
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -282,4 +299,5 @@ def _build(
         head=head,
         entry=entry,
         kernels=options.kernels,
+        training_space=weights.training_space,
     )

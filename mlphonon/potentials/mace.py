@@ -20,6 +20,7 @@ from mlphonon.potentials.batches import (
     is_out_of_memory,
 )
 from mlphonon.potentials.cores import cores, side_by_side
+from mlphonon.potentials.descriptors import invariant_features
 from mlphonon.potentials.kernels import accelerate, probe_structure, require_same_forces
 from mlphonon.potentials.memory import PEAK, MemoryModel, available_memory, count_kept
 from mlphonon.potentials.potential import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from mace.data import AtomicData
 
     from mlphonon.potentials.named.catalogue import CatalogueEntry
+    from mlphonon.potentials.training_space import TrainingSpace
 
 
 ROUGH_BYTES = 1_000_000
@@ -67,6 +69,8 @@ class MacePotential:
         What the catalogue knows of it.
     kernels : {"auto", "plain"}
         The quickest arithmetic there is, or mace's own.
+    training_space : TrainingSpace, optional
+        The environments it was taught; refused if it belongs to other weights.
     """
 
     def __init__(
@@ -80,11 +84,15 @@ class MacePotential:
         head: str | None = None,
         entry: CatalogueEntry | None = None,
         kernels: str = "auto",
+        training_space: TrainingSpace | None = None,
     ) -> None:
         import torch
 
         if dtype not in ("float32", "float64"):
             raise PotentialError(f"dtype '{dtype}' is unknown", fix="use float32 or float64")
+        if training_space is not None:
+            training_space.require(sha256, name)
+        self._training_space = training_space
         native = str(next(model.parameters()).dtype).removeprefix("torch.")
         self._model = model.to(device=device, dtype=getattr(torch, dtype)).eval()
         self._heads = tuple(getattr(model, "heads", None) or ("Default",))
@@ -163,6 +171,16 @@ class MacePotential:
         """The head that is asked."""
         return self._head
 
+    @property
+    def training_space(self) -> TrainingSpace | None:
+        """The environments it was taught; None where nobody wrote them down."""
+        return self._training_space
+
+    def descriptors(self, atoms: Atoms) -> np.ndarray:
+        """Return invariant node features of all layers (see `DescribedPotential`)."""
+        check_elements(self._info, [atoms])
+        return invariant_features(self._model, self._graph(atoms), self._info.device)
+
     def evaluate(
         self, structures: Sequence[Atoms], progress: ProgressCallback | None = None
     ) -> list[Evaluation]:
@@ -235,7 +253,9 @@ class MacePotential:
                 name=self._info.name,
                 device=self._info.device,
                 dtype=dtype,
+                sha256=self._info.sha256,
                 head=self._head,
+                training_space=self._training_space,
                 kernels="plain",  # the model has its kernels already
             )
         return self._other

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
+    from mlphonon.potentials.training_space import TrainingSpace
+
 ProgressCallback = Callable[[int], None]
 """Called with the number of structures that were just evaluated."""
 
@@ -199,6 +201,36 @@ class DifferentiablePotential(Potential, Protocol):
         -------
         int
             Bytes.
+        """
+        ...
+
+
+@runtime_checkable
+class DescribedPotential(Potential, Protocol):
+    """A potential that describes environments of atoms, and may know which it was taught."""
+
+    @property
+    def training_space(self) -> TrainingSpace | None:
+        """The environments it was taught; None where nobody wrote them down."""
+        ...
+
+    def descriptors(self, atoms: Atoms) -> np.ndarray:
+        """Describe the environment of each atom by numbers that no rotation changes.
+
+        Parameters
+        ----------
+        atoms : Atoms
+            A periodic structure.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_atoms, n_features)
+            No unit.
+
+        Raises
+        ------
+        PotentialError
+            If an element is unknown, or it gives no descriptors.
         """
         ...
 

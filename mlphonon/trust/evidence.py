@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from mlphonon.crystal import make_crystal, symmetry_count
 from mlphonon.force_constants.displacements import SMALL
 from mlphonon.potentials.potential import DifferentiablePotential
+from mlphonon.trust.training import training_distance
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -56,6 +57,13 @@ class Evidence(BaseModel):
         Relative error of differences, or rows, by the precision of forces.
     larger_supercell_THz : float, optional
         Mean change of frequencies in the next larger supercell, where one was solved.
+    training_distance : float, optional
+        Of the atom that is farthest from what the potential was taught (see
+        `mlphonon.trust.training`), of those whose element was taught.
+    training_distance_of : str, optional
+        Which atom that is.
+    never_taught : tuple of str
+        Elements that the potential was never taught: infinitely far, which JSON cannot say.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,6 +75,9 @@ class Evidence(BaseModel):
     nonlinearity: float | None = None
     rounding: float | None = None
     larger_supercell_THz: float | None = None
+    training_distance: float | None = None
+    training_distance_of: str | None = None
+    never_taught: tuple[str, ...] = ()
 
 
 def measure_evidence(
@@ -99,6 +110,7 @@ def measure_evidence(
     raw = constants.residuals
     bent = [one for one, _ in found] + [raw.nonlinearity, raw.held_out]
     rounded = [raw.rounding] if raw.rounding is not None else [other for _, other in found]
+    far = training_distance(potential, atoms)
     return Evidence(
         symmetry_gained=make_crystal(atoms, symprec).spacegroup if gained > 0 else None,
         operations_gained=gained,
@@ -106,6 +118,9 @@ def measure_evidence(
         bulk_modulus_GPa=_bulk_modulus(rest.stress, stretched.stress),
         nonlinearity=max(x for x in bent if x is not None),
         rounding=max(rounded),
+        training_distance=far.distance if far else None,
+        training_distance_of=far.of if far else None,
+        never_taught=far.never_taught if far else (),
     )
 
 

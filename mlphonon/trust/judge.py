@@ -12,12 +12,14 @@ from mlphonon.trust.mesh import mesh
 from mlphonon.trust.polarity import lo_to_splitting
 from mlphonon.trust.rest import residual_force, residual_stress, symmetry, volume
 from mlphonon.trust.scale import rms_frequency
+from mlphonon.trust.training import check_training
 from mlphonon.trust.verdict import Check, Trust, Unmeasured
 
 if TYPE_CHECKING:
     from mlphonon.phonons import Phonons
 
 CHECKS: tuple[Callable[[Phonons], Check | Unmeasured], ...] = (
+    check_training,
     volume,
     symmetry,
     residual_force,

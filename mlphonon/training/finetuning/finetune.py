@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from mlphonon.errors import TrainingError
-from mlphonon.training.data.frame import Frame, TrainingData
+from mlphonon.potentials.training_space import FILE as TRAINING_SPACE
+from mlphonon.training.data.frame import Frame, TrainingData, join
 from mlphonon.training.data.store import digest, read_data
 from mlphonon.training.finetuning.card import write_card
 from mlphonon.training.finetuning.job import FinetuneJob
@@ -20,6 +21,7 @@ from mlphonon.training.finetuning.request import Request
 from mlphonon.training.finetuning.samples import make_samples
 from mlphonon.training.finetuning.settings import FinetuneSettings
 from mlphonon.training.finetuning.start import Start, load_start
+from mlphonon.training.finetuning.taught import write_training_space
 from mlphonon.training.loop import run_job
 from mlphonon.workflow import Reporter, Silent
 
@@ -68,7 +70,8 @@ def finetune(
         How.
     folder : Path
         Receives ``potential.model``, ``card.json``, ``CARD.md``, ``settings.json``, ``log.csv``
-        and ``checkpoint.pt``.
+        and ``checkpoint.pt``; and ``training_space.npz`` if it is known what the first potential
+        was taught.
     reporter : Reporter, optional
         Is told what is being done.
 
@@ -81,10 +84,25 @@ def finetune(
     with reporter.step("reading data and potential", None):
         job = prepare(request, settings)
     reporter.say(lambda: describe(job))
+    # It would belong to earlier weights.
+    (folder / TRAINING_SPACE).unlink(missing_ok=True)
     make = (lambda: job) if settings.processes == 1 else partial(prepare, request, settings)
     run_job(make, settings, folder, reporter.say)
     with reporter.step("judging before and after", None):
-        return write_card(job, request, folder)
+        card = write_card(job, request, folder)
+    with reporter.step("writing down what it was taught", None):
+        done = write_training_space(job.start, _taught(request, settings, job.start), folder)
+    reporter.say(done)
+    return card
+
+
+def _taught(request: Request, settings: FinetuneSettings, start: Start) -> TrainingData:
+    """Return what was learnt from: new data, and those that were rehearsed from a file."""
+    data = read_data(request.data)
+    if request.replay is None:
+        return data.part(held_out=False)
+    rehearsed, _ = _old_data(request, settings, start, data)
+    return join([data.part(held_out=False), rehearsed])
 
 
 def describe(job: FinetuneJob) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mace.data import AtomicData
 
     from mlphonon.potentials.potential import PotentialInfo
+    from mlphonon.potentials.training_space import TrainingSpace
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,15 @@ class Start:
         The head that learns.
     architecture : MaceArchitecture, optional
         Where the potential is stored as weights and architecture.
+    training_space : TrainingSpace, optional
+        The environments it was taught.
     """
 
     model: torch.nn.Module
     info: PotentialInfo
     head: str
     architecture: MaceArchitecture | None
+    training_space: TrainingSpace | None = None
 
     def trainable(self) -> torch.nn.Module:
         """Return a copy in float32 whose weights may move."""
@@ -55,7 +59,12 @@ class Start:
     def potential(self) -> MacePotential:
         """Return it as a potential in float32, for labels and comparisons."""
         return MacePotential(
-            copy.deepcopy(self.model), name=self.info.name, dtype="float32", head=self.head
+            copy.deepcopy(self.model),
+            name=self.info.name,
+            dtype="float32",
+            sha256=self.info.sha256,
+            head=self.head,
+            training_space=self.training_space,
         )
 
     def graph(self, atoms: Atoms, labels: dict[str, Any], weight: float = 1.0) -> AtomicData:
@@ -99,7 +108,8 @@ def load_start(potential: str, head: str | None = None, allow_pickle: bool = Fal
             f"it is of backend '{loaded.info.backend}', and only MACE is trained",
             "take a MACE (see 'mlphonon potentials list'), or label with it and teach a MACE",
         )
-    return Start(loaded.model, loaded.info, loaded.head, _architecture(potential))
+    architecture = _architecture(potential)
+    return Start(loaded.model, loaded.info, loaded.head, architecture, loaded.training_space)
 
 
 def _architecture(potential: str) -> MaceArchitecture | None:

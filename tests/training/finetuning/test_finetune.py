@@ -33,6 +33,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def test_phonons_of_a_metal_that_was_not_shown_become_better(metals: Path, tmp_path: Path) -> None:
     settings = FinetuneSettings(epochs=3, replay_steps=1, warmup_steps=5, edges_per_batch=1500)
+    (tmp_path / "training_space.npz").write_text("of earlier weights")
     card = finetune(Request(metals), settings, tmp_path)
     assert card["after"]["curvature_THz"] < 0.75 * card["before"]["curvature_THz"]
     assert card["samples"]["curved"] == 8
@@ -45,7 +46,9 @@ def test_phonons_of_a_metal_that_was_not_shown_become_better(metals: Path, tmp_p
 
     atoms = bulk("Cu", cubic=True)
     atoms.rattle(0.05, seed=1)
-    own = load_potential(tmp_path).evaluate([atoms])[0].forces
+    tuned = load_potential(tmp_path)
+    assert tuned.training_space.taught_in(29) > 0
+    own = tuned.evaluate([atoms])[0].forces
     atoms.calc = MACECalculator(model_paths=str(file), device="cpu", default_dtype="float64")
     assert np.abs(atoms.get_forces() - own).max() < 1e-6
 

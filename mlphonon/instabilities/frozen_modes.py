@@ -24,6 +24,9 @@ SMALL = 0.01
 REACH, FARTHEST = 0.4, 1.6
 """Largest displacement, A, up to which energies are computed at first, and at the very most."""
 
+WIDTH = 1.4
+"""Of a well over the place of its minimum: the energy is back to zero at 1.41 of a quartic one."""
+
 POINTS = 13
 """Energies from one end to the other, the crystal at rest in the middle."""
 
@@ -86,13 +89,19 @@ class FrozenModes:
         return float(np.sign(square) * math.sqrt(abs(square)) * THZ_OF_STIFFNESS)
 
     def well(self, potential: Potential, direction: np.ndarray) -> Well:
-        """Compute the energy along a direction, until it rises again or `FARTHEST` is reached."""
+        """Compute the energy along a direction, from one wall of the well to the other.
+
+        Looked for up to `FARTHEST`; then once more as far as the well is wide, where the fit is
+        good.
+        """
         reach = REACH
-        while True:
-            well = self._well(potential, direction, reach)
-            if abs(well.minimum) < 0.9 * max(well.amplitudes) or reach >= FARTHEST:
-                return well
+        well = self._well(potential, direction, reach)
+        while abs(well.minimum) > 0.9 * max(well.amplitudes) and reach < FARTHEST:
             reach *= 2
+            well = self._well(potential, direction, reach)
+        if well.displacement_A < SMALL or reach >= FARTHEST:
+            return well
+        return self._well(potential, direction, WIDTH * well.displacement_A)
 
     def _well(self, potential: Potential, direction: np.ndarray, reach: float) -> Well:
         amplitudes = np.linspace(-1, 1, POINTS) * self.amplitude_of(direction, reach)
@@ -168,11 +177,12 @@ def commensurate_matrix(q: np.ndarray, cell: np.ndarray) -> np.ndarray:
     phases = steps @ np.rint(number * q)
     steps = steps[(phases % number == 0) & steps.any(axis=1)]
     steps = steps[np.argsort(np.linalg.norm(steps @ cell, axis=1), kind="stable")]
-    for rows in itertools.combinations(steps[:40], 3):
-        index = round(float(np.linalg.det(rows)))
-        if abs(index) == number:
-            return np.array(rows) * (1 if index > 0 else -1)
-    raise AssertionError(f"no basis of the superlattice of {q}")
+    # The shortest independent vectors of a lattice in three dimensions are a basis of it.
+    first = steps[0]
+    second = next(step for step in steps if np.cross(first, step).any())
+    volumes = np.rint(steps @ np.cross(first, second)).astype(int)
+    third = int(np.flatnonzero(np.abs(volumes) == number)[0])
+    return np.array([first, second, steps[third] * np.sign(volumes[third])])
 
 
 def nearest_simple(q: np.ndarray, cell: np.ndarray) -> list[np.ndarray]:

@@ -112,7 +112,7 @@ def _points(phonons: Phonons) -> list[np.ndarray]:
     fitting = get_commensurate_points(np.asarray(phonons.phonopy.supercell_matrix))
     short = [q for q in fitting if is_simple(q)]
     kept: list[np.ndarray] = []
-    for q in [np.zeros(3), *fine, *short]:
+    for q in [np.zeros(3), *fine, *(q - np.rint(q - 1e-9) for q in short)]:
         if not any(_equivalent(phonons, q, other) for other in kept):
             kept.append(q)
     return kept

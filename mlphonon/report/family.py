@@ -100,7 +100,7 @@ def _draw_tree(ax: Axes, members: list[tuple[int, Member]], colours: dict[str, s
             above = rows[member.parent]
             ax.plot([x - 0.04, x - 0.04, x - 0.01], [above + 0.3, i, i], color=HAIRLINE, lw=0.9)
         colour = colours.get(member.name, INK)
-        by = f" by {member.mode}" if member.mode else ""
+        by = f" by {member.mode.replace('GAMMA', 'Γ')}" if member.mode else ""
         ax.text(x, i, f"{member.spacegroup}{by}", va="center", color=colour, fontsize=8)
         ax.text(1.0, i, _words(member), va="center", ha="right", color=QUIET, fontsize=7.5)
     ax.set_xlim(-0.02, 1.02)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlphonon.committee_files import member_folders, read_members, summarise_committee
 from mlphonon.errors import ResultError
 from mlphonon.provenance import Record
 
@@ -33,8 +34,8 @@ COMMENT = "Tetrahedron method"
 def summarise(phonons: Phonons) -> dict[str, Any]:
     """Return the summary that is printed and written as phonons.json."""
     thermal = phonons.thermal([SUMMARY_TEMPERATURE])
-    n = thermal.n_atoms
-    return {
+    n, committee = thermal.n_atoms, phonons.committee
+    summary = {
         "format": FORMAT,
         "max_frequency_THz": float(max(f.max() for f in phonons.bands().frequencies)),
         "stability": phonons.stability.model_dump(),
@@ -46,6 +47,9 @@ def summarise(phonons: Phonons) -> dict[str, Any]:
         },
         "record": json.loads(phonons.record.model_dump_json()),
     }
+    if committee is not None:
+        summary["committee"] = summarise_committee(committee, SUMMARY_TEMPERATURE)
+    return summary
 
 
 def save(phonons: Phonons, folder: Path) -> Path:
@@ -67,12 +71,14 @@ def save(phonons: Phonons, folder: Path) -> Path:
     return folder
 
 
-def load(folder: Path) -> tuple[Phonopy, Record]:
-    """Read the two parts of a result back (see `Phonons.load`)."""
+def load(folder: Path) -> tuple[Phonopy, Record, tuple[Phonons, ...]]:
+    """Read the parts of a result back, with other members of a committee (see `Phonons.load`)."""
     try:
         summary = json.loads((folder / "phonons.json").read_text())
         record = Record.model_validate(summary["record"])
         loaded = _read_phonopy(folder / PARAMETERS, record)
+        names = summary["committee"]["names"] if "committee" in summary else None
+        others = read_members(folder, record, names)
     # Damaged YAML meets phonopy's parser with any exception there is.
     except Exception as error:
         raise ResultError(
@@ -80,7 +86,7 @@ def load(folder: Path) -> tuple[Phonopy, Record]:
             str(error).splitlines()[0] if str(error) else type(error).__name__,
             "give a folder that 'mlphonon phonons' or Phonons.save wrote",
         ) from error
-    return loaded, record
+    return loaded, record, others
 
 
 def _read_phonopy(path: Path, record: Record) -> Phonopy:
@@ -115,6 +121,12 @@ def write_data(phonons: Phonons, folder: Path) -> None:
     phonons.phonopy.save(folder / PARAMETERS, settings={"force_constants": True})
     text = json.dumps(summarise(phonons), indent=1) + "\n"
     (folder / "phonons.json").write_text(text)
+    if phonons.committee is not None:
+        others = phonons.committee.members[1:]
+        places = member_folders(folder, list(phonons.committee.names))
+        for member, place in zip(others, places, strict=True):
+            place.mkdir(parents=True)
+            write_data(member, place)
 
 
 def _write_files(phonons: Phonons, folder: Path) -> None:
@@ -125,6 +137,7 @@ def _write_files(phonons: Phonons, folder: Path) -> None:
 
     ph = phonons.phonopy
     write_data(phonons, folder)
+    committee = phonons.committee
     bands, dos, thermal = phonons.bands(), phonons.dos(projected=True), phonons.thermal()
     if ph.band_structure is None or ph.thermal_properties is None:
         raise ResultError("phonopy kept no band structure or thermal properties")
@@ -134,8 +147,10 @@ def _write_files(phonons: Phonons, folder: Path) -> None:
     write_total_dos(total.frequencies, total.total, COMMENT, folder / "total_dos.dat")
     write_projected_dos(dos.frequencies, dos.projected, COMMENT, folder / "projected_dos.dat")
     title = phonons.record.formula
-    save_figure(plot_bands_dos(bands, dos, title=title), folder / "bands_dos.png")
-    save_figure(plot_thermal(thermal, title=title), folder / "thermal.png")
+    spread = None if committee is None else committee.bands()
+    bars = None if committee is None else committee.thermal()
+    save_figure(plot_bands_dos(bands, dos, title=title, spread=spread), folder / "bands_dos.png")
+    save_figure(plot_thermal(thermal, title=title, spread=bars), folder / "thermal.png")
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from phonopy import Phonopy
 
+    from mlphonon.committee import Committee
     from mlphonon.trust.verdict import Trust
 
 DOS_POINTS = 401
@@ -37,11 +38,14 @@ class Phonons:
         Cells, force constants and, where given, Born charges.
     record : Record
         Where the result came from.
+    others : tuple of Phonons
+        The same crystal by other potentials, where there is a committee.
     """
 
-    def __init__(self, phonopy: Phonopy, record: Record) -> None:
+    def __init__(self, phonopy: Phonopy, record: Record, others: tuple[Phonons, ...] = ()) -> None:
         self._phonopy = phonopy
         self._record = record
+        self._others = others
         self._mesh: Any = None
 
     def __repr__(self) -> str:
@@ -60,6 +64,13 @@ class Phonons:
     def record(self) -> Record:
         """Where the result came from."""
         return self._record
+
+    @cached_property
+    def committee(self) -> Committee | None:
+        """Results of several potentials, this one first; None where one potential was given."""
+        from mlphonon.committee import Committee
+
+        return Committee((self, *self._others)) if self._others else None
 
     @cached_property
     def atoms(self) -> Atoms:
@@ -253,7 +264,12 @@ class Phonons:
         """
         from mlphonon.report.figures import plot_bands_dos, save_figure
 
-        figure = plot_bands_dos(self.bands(), self.dos(projected=True), title=self._record.formula)
+        figure = plot_bands_dos(
+            self.bands(),
+            self.dos(projected=True),
+            title=self._record.formula,
+            spread=None if self.committee is None else self.committee.bands(),
+        )
         if path is not None:
             save_figure(figure, Path(path))
         return figure
@@ -262,7 +278,11 @@ class Phonons:
         """Draw heat capacity, entropy and free energy against temperature."""
         from mlphonon.report.figures import plot_thermal, save_figure
 
-        figure = plot_thermal(self.thermal(), title=self._record.formula)
+        figure = plot_thermal(
+            self.thermal(),
+            title=self._record.formula,
+            spread=None if self.committee is None else self.committee.thermal(),
+        )
         if path is not None:
             save_figure(figure, Path(path))
         return figure

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from mlphonon.trust.committee import check_committee
 from mlphonon.trust.verdict import Check, Trust, Unmeasured
 
 if TYPE_CHECKING:
     from mlphonon.phonons import Phonons
 
-CHECKS: tuple[Callable[[Phonons], Check | Unmeasured], ...] = ()
+CHECKS: tuple[Callable[[Phonons], Check | Unmeasured], ...] = (check_committee,)
 """Each from a result to what it found; in the order in which a calculation goes."""
 
 

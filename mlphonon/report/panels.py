@@ -224,8 +224,9 @@ def draw_thermal_spread(
 ) -> None:
     """Shade one standard deviation about the mean of a property, per mole of atoms."""
     mean, std = (getattr(part, name) / spread.mean.n_atoms for part in (spread.mean, spread.std))
-    shade = {"color": colour, "alpha": 0.25, "lw": 0, "zorder": 2, "label": label}
-    ax.fill_between(spread.mean.temperatures, mean - std, mean + std, **shade)
+    low, high = mean - std, mean + std
+    x = spread.mean.temperatures
+    ax.fill_between(x, low, high, color=colour, alpha=0.25, lw=0, zorder=2, label=label)
 
 
 def draw_dos(

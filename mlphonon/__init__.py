@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlphonon.committee import Committee
     from mlphonon.crystal import Crystal, make_crystal, read_crystals
     from mlphonon.errors import MlphononError
     from mlphonon.phonons import Phonons
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "BandStructure": "mlphonon.results",
     "Campaign": "mlphonon.screening.campaign",
+    "Committee": "mlphonon.committee",
     "Crystal": "mlphonon.crystal",
     "DensityOfStates": "mlphonon.results",
     "Evaluation": "mlphonon.potentials.potential",
@@ -49,6 +51,7 @@ _HOMES = {
 __all__ = [
     "BandStructure",
     "Campaign",
+    "Committee",
     "Crystal",
     "DensityOfStates",
     "Evaluation",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import Atoms
 
+from mlphonon.committee_files import member_folders, read_members, summarise_committee
 from mlphonon.errors import ResultError
 from mlphonon.instabilities.explanation import Explanation
 from mlphonon.provenance import Record
@@ -36,8 +37,8 @@ COMMENT = "Tetrahedron method"
 def summarise(phonons: Phonons) -> dict[str, Any]:
     """Return the summary that is printed and written as phonons.json."""
     thermal = phonons.thermal([SUMMARY_TEMPERATURE])
-    n = thermal.n_atoms
-    return {
+    n, committee = thermal.n_atoms, phonons.committee
+    summary = {
         "format": FORMAT,
         "max_frequency_THz": float(max(f.max() for f in phonons.bands().frequencies)),
         "stability": phonons.stability.model_dump(),
@@ -50,6 +51,9 @@ def summarise(phonons: Phonons) -> dict[str, Any]:
         "trust": phonons.trust.summary(),
         "record": json.loads(phonons.record.model_dump_json()),
     }
+    if committee is not None:
+        summary["committee"] = summarise_committee(committee, SUMMARY_TEMPERATURE)
+    return summary
 
 
 def save(phonons: Phonons, folder: Path) -> Path:
@@ -71,12 +75,17 @@ def save(phonons: Phonons, folder: Path) -> Path:
     return folder
 
 
-def load(folder: Path) -> tuple[Phonopy, Record, Explanation | None]:
-    """Read the parts of a result back (see `Phonons.load`)."""
+def load(folder: Path) -> tuple[Phonopy, Record, tuple[Phonons, ...], Explanation | None]:
+    """Read the parts of a result back (see `Phonons.load`).
+
+    Its own two, other members of a committee, and what is said of imaginary modes.
+    """
     try:
         summary = json.loads((folder / "phonons.json").read_text())
         record = Record.model_validate(summary["record"])
         loaded = _read_phonopy(folder / PARAMETERS, record)
+        names = summary["committee"]["names"] if "committee" in summary else None
+        others = read_members(folder, record, names)
         explained = folder / EXPLANATION
         explanation = None
         if explained.exists():
@@ -88,7 +97,7 @@ def load(folder: Path) -> tuple[Phonopy, Record, Explanation | None]:
             str(error).splitlines()[0] if str(error) else type(error).__name__,
             "give a folder that 'mlphonon phonons' or Phonons.save wrote",
         ) from error
-    return loaded, record, explanation
+    return loaded, record, others, explanation
 
 
 def _read_phonopy(path: Path, record: Record) -> Phonopy:
@@ -125,6 +134,12 @@ def write_data(phonons: Phonons, folder: Path) -> None:
     (folder / "phonons.json").write_text(text)
     if phonons.explanation is not None:
         (folder / EXPLANATION).write_text(phonons.explanation.model_dump_json(indent=1) + "\n")
+    if phonons.committee is not None:
+        others = phonons.committee.members[1:]
+        places = member_folders(folder, list(phonons.committee.names))
+        for member, place in zip(others, places, strict=True):
+            place.mkdir(parents=True)
+            write_data(member, place)
 
 
 def _write_files(phonons: Phonons, folder: Path) -> None:
@@ -135,6 +150,7 @@ def _write_files(phonons: Phonons, folder: Path) -> None:
 
     ph = phonons.phonopy
     write_data(phonons, folder)
+    committee = phonons.committee
     bands, dos, thermal = phonons.bands(), phonons.dos(projected=True), phonons.thermal()
     if ph.band_structure is None or ph.thermal_properties is None:
         raise ResultError("phonopy kept no band structure or thermal properties")
@@ -144,9 +160,12 @@ def _write_files(phonons: Phonons, folder: Path) -> None:
     write_total_dos(total.frequencies, total.total, COMMENT, folder / "total_dos.dat")
     write_projected_dos(dos.frequencies, dos.projected, COMMENT, folder / "projected_dos.dat")
     title = phonons.record.formula
+    spread = None if committee is None else committee.bands()
+    bars = None if committee is None else committee.thermal()
     note = phonons.trust.headline
-    save_figure(plot_bands_dos(bands, dos, title=title, note=note), folder / "bands_dos.png")
-    save_figure(plot_thermal(thermal, title=title), folder / "thermal.png")
+    figure = plot_bands_dos(bands, dos, title=title, note=note, spread=spread)
+    save_figure(figure, folder / "bands_dos.png")
+    save_figure(plot_thermal(thermal, title=title, spread=bars), folder / "thermal.png")
     if phonons.explanation is not None and phonons.explanation.family:
         _write_family(phonons.explanation, folder)
 

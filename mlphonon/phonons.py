@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from phonopy import Phonopy
 
+    from mlphonon.committee import Committee
     from mlphonon.instabilities.explanation import Explanation
     from mlphonon.trust.verdict import Trust
     from mlphonon.workflow import Reporter
@@ -39,15 +40,22 @@ class Phonons:
         Cells, force constants and, where given, Born charges.
     record : Record
         Where the result came from.
+    others : tuple of Phonons
+        The same crystal by other potentials, where there is a committee.
     explanation : Explanation, optional
         Of its imaginary modes.
     """
 
     def __init__(
-        self, phonopy: Phonopy, record: Record, explanation: Explanation | None = None
+        self,
+        phonopy: Phonopy,
+        record: Record,
+        others: tuple[Phonons, ...] = (),
+        explanation: Explanation | None = None,
     ) -> None:
         self._phonopy = phonopy
         self._record = record
+        self._others = others
         self._explanation = explanation
         self._mesh: Any = None
 
@@ -72,6 +80,13 @@ class Phonons:
     def explanation(self) -> Explanation | None:
         """What its imaginary modes are and where they lead; None unless it was asked for."""
         return self._explanation
+
+    @cached_property
+    def committee(self) -> Committee | None:
+        """Results of several potentials, this one first; None where one potential was given."""
+        from mlphonon.committee import Committee
+
+        return Committee((self, *self._others)) if self._others else None
 
     @cached_property
     def atoms(self) -> Atoms:
@@ -274,7 +289,7 @@ class Phonons:
 
         engine = load_potential(potential, **options)
         found = explain_instabilities(self, engine, reporter=reporter)
-        return Phonons(self._phonopy, self._record, found)
+        return Phonons(self._phonopy, self._record, self._others, found)
 
     def summary(self) -> dict[str, Any]:
         """Return what one wants to know at a glance, as plain types; units in the names."""
@@ -297,6 +312,7 @@ class Phonons:
             self.dos(projected=True),
             title=self._record.formula,
             note=self.trust.headline,
+            spread=None if self.committee is None else self.committee.bands(),
         )
         if path is not None:
             save_figure(figure, Path(path))
@@ -306,7 +322,11 @@ class Phonons:
         """Draw heat capacity, entropy and free energy against temperature."""
         from mlphonon.report.figures import plot_thermal, save_figure
 
-        figure = plot_thermal(self.thermal(), title=self._record.formula)
+        figure = plot_thermal(
+            self.thermal(),
+            title=self._record.formula,
+            spread=None if self.committee is None else self.committee.thermal(),
+        )
         if path is not None:
             save_figure(figure, Path(path))
         return figure

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -92,3 +93,105 @@ class ThermalProperties:
     heat_capacity: np.ndarray
     zero_point_energy: float
     n_atoms: int
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A number that several potentials were asked for.
+
+    Attributes
+    ----------
+    mean : float
+        Over the potentials.
+    std : float
+        Standard deviation of a sample (n - 1 in the denominator).
+    members : tuple of float
+        What each potential says, in order.
+    """
+
+    mean: float
+    std: float
+    members: tuple[float, ...]
+
+    @classmethod
+    def of(cls, members: Iterable[float]) -> Spread:
+        """Return mean and deviation of two numbers or more."""
+        values = tuple(float(value) for value in members)
+        return cls(float(np.mean(values)), float(np.std(values, ddof=1)), values)
+
+
+@dataclass(frozen=True)
+class BandSpread:
+    """Phonon frequencies of several potentials along one path.
+
+    Bands are told apart by their order, as in `BandStructure`.
+
+    Attributes
+    ----------
+    mean : BandStructure
+        Mean frequencies.
+    std : tuple of ndarray, each of shape (n_q, n_bands)
+        Standard deviation (n - 1 in the denominator), THz, of each straight piece.
+    members : tuple of BandStructure
+        What each potential says, at the same q-points and distances.
+    """
+
+    mean: BandStructure
+    std: tuple[np.ndarray, ...]
+    members: tuple[BandStructure, ...]
+
+    @classmethod
+    def of(cls, members: Sequence[BandStructure]) -> BandSpread:
+        """Return mean and deviation of two band structures or more along the same path."""
+        pieces = [np.array(piece) for piece in zip(*(m.frequencies for m in members), strict=True)]
+        means, stds = (
+            tuple(_read_only(take(piece)) for piece in pieces) for take in (_mean, _deviation)
+        )
+        return cls(replace(members[0], frequencies=means), stds, tuple(members))
+
+
+@dataclass(frozen=True)
+class ThermalSpread:
+    """Thermal properties of several potentials at the same temperatures.
+
+    Attributes
+    ----------
+    mean : ThermalProperties
+        Mean values.
+    std : ThermalProperties
+        Standard deviations (n - 1 in the denominator), each in the unit of its quantity.
+    members : tuple of ThermalProperties
+        What each potential says.
+    """
+
+    mean: ThermalProperties
+    std: ThermalProperties
+    members: tuple[ThermalProperties, ...]
+
+    @classmethod
+    def of(cls, members: Sequence[ThermalProperties]) -> ThermalSpread:
+        """Return mean and deviation of two sets or more at the same temperatures."""
+
+        def combine(take: Callable[[np.ndarray], np.ndarray]) -> ThermalProperties:
+            f, s, c = (
+                _read_only(take(np.array([getattr(member, name) for member in members])))
+                for name in ("free_energy", "entropy", "heat_capacity")
+            )
+            zero_point = take(np.array([member.zero_point_energy for member in members]))
+            first = members[0]
+            return ThermalProperties(first.temperatures, f, s, c, float(zero_point), first.n_atoms)
+
+        return cls(combine(_mean), combine(_deviation), tuple(members))
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    return np.asarray(values.mean(axis=0))
+
+
+def _deviation(values: np.ndarray) -> np.ndarray:
+    return np.asarray(values.std(axis=0, ddof=1))
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    array.setflags(write=False)
+    return array

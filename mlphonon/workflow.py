@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -89,8 +90,10 @@ def compute_phonons(
     ----------
     structure : Atoms, pymatgen Structure, Crystal or path
         The crystal; a path is read with ASE and must hold one structure.
-    potential : str, path, ASE calculator or Potential
-        A name of the catalogue, a file or folder of weights, or an object.
+    potential : str, path, ASE calculator or Potential, or list of these
+        A name of the catalogue, a file or folder of weights, or an object. Of several the result
+        is that of the first, and ``phonons.committee`` says how far they disagree: each relaxes
+        the crystal to its own minimum, and all take the supercell of the first.
     settings : PhononSettings, optional
         The protocol; defaults otherwise.
     device : {"auto", "cpu", "cuda"}
@@ -112,9 +115,10 @@ def compute_phonons(
     ------
     MlphononError
         If the crystal, a setting or the potential cannot be used, or the relaxation does
-        not converge. The message says what to do.
+        not converge. The message says what to do, and, of several potentials, names the one.
     """
     from mlphonon.potentials.loading import load_potential
+    from mlphonon.potentials.several import load_each
 
     chosen = make_settings(settings, **changes)
     reporter = reporter or Silent()
@@ -122,15 +126,69 @@ def compute_phonons(
     crystal = _take_crystal(structure, chosen)
     watch.lap("crystal")
     with reporter.step("loading the potential", None):
-        engine = load_potential(potential, device=device, allow_pickle=allow_pickle)
+        load = partial(load_potential, device=device, allow_pickle=allow_pickle)
+        engines = load_each(potential, load)
     watch.lap("potential")
-    return _compute(crystal, engine, chosen, born, reporter, watch)
+    for note in crystal.notes:
+        reporter.say(f"{crystal.name}: {note}")
+    if len(engines) > 1:
+        return _compute_committee(crystal, engines, chosen, born, reporter, watch)
+    return _compute(crystal, engines[0], chosen, born, reporter, watch)
 
 
 def _take_crystal(structure: Any, settings: PhononSettings) -> Crystal:
     if isinstance(structure, str | Path):
         return read_crystal(Path(structure), settings.symprec)
     return make_crystal(structure, settings.symprec)
+
+
+def _compute_committee(
+    crystal: Crystal,
+    potentials: Sequence[Potential],
+    settings: PhononSettings,
+    born: Any,
+    reporter: Reporter,
+    watch: Stopwatch,
+) -> Phonons:
+    """Compute one potential after the other; the supercell is that of the first."""
+    from mlphonon.phonons import Phonons
+    from mlphonon.potentials.several import distinct_names, naming
+
+    names = distinct_names([potential.info.name for potential in potentials])
+    for name, potential in zip(names, potentials, strict=True):
+        # Before the long work of the first, not after it.
+        with naming(name):
+            _check_potential(potential, crystal, settings)
+    found: list[Phonons] = []
+    for name, potential in zip(names, potentials, strict=True):
+        told = _ForOne(reporter, f"{name}, {len(found) + 1} of {len(names)}")
+        matrix = found[0].phonopy.supercell_matrix if found else None
+        clock = Stopwatch.start() if found else watch
+        with naming(name):
+            found.append(_compute(crystal, potential, settings, born, told, clock, matrix))
+    return Phonons(found[0].phonopy, found[0].record, tuple(found[1:]))
+
+
+class _ForOne:
+    """A reporter that says which potential is at work."""
+
+    def __init__(self, reporter: Reporter, who: str) -> None:
+        self._reporter, self._who = reporter, who
+
+    def say(self, text: str | Callable[[], str]) -> None:
+        self._reporter.say(lambda: f"{text if isinstance(text, str) else text()} ({self._who})")
+
+    def step(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+        return self._reporter.step(f"{what} ({self._who})", total)
+
+
+def _check_potential(potential: Potential, crystal: Crystal, settings: PhononSettings) -> None:
+    from mlphonon.force_constants.planning import check_method
+    from mlphonon.potentials.potential import check_conservative, check_elements
+
+    check_elements(potential.info, [crystal.atoms])
+    check_conservative(potential.info, settings.allow_nonconservative)
+    check_method(potential.info, settings)
 
 
 def _compute(
@@ -140,30 +198,25 @@ def _compute(
     born: Any,
     reporter: Reporter,
     watch: Stopwatch,
+    matrix: np.ndarray | None = None,
 ) -> Phonons:
-    """Run the steps after everything has been loaded."""
+    """Run the steps after everything has been loaded; `matrix` is a supercell that must be."""
     from mlphonon.born import read_born
-    from mlphonon.force_constants.planning import check_method
     from mlphonon.phonons import Phonons
-    from mlphonon.potentials.potential import check_conservative, check_elements
     from mlphonon.relaxation import relax
     from mlphonon.supercell import choose_supercell
     from mlphonon.trust.evidence import measure_evidence
 
-    check_elements(potential.info, [crystal.atoms])
-    check_conservative(potential.info, settings.allow_nonconservative)
-    check_method(potential.info, settings)
+    _check_potential(potential, crystal, settings)
     # Read before the long work, so that a wrong file is found at once.
     charges = None if born is None else read_born(_path_or_arrays(born), crystal, settings.symprec)
-    for note in crystal.notes:
-        reporter.say(f"{crystal.name}: {note}")
-    if settings.supercell != "converged":
+    if settings.supercell != "converged" and matrix is None:
         # Refuses an impossible one before the relaxation; the cell may change it slightly.
         choose_supercell(crystal, crystal.atoms, settings)
     with reporter.step(f"relaxing {crystal.name}", None) as count:
         relaxation = relax(crystal, potential, settings, lambda _step, _left: count(1))
     watch.lap("relaxation")
-    solver = _Solver(crystal, relaxation.atoms, potential, settings, reporter, watch)
+    solver = _Solver(crystal, relaxation.atoms, potential, settings, reporter, watch, matrix)
     constants, series = solver.solve_as_asked()
     evidence = measure_evidence(crystal, relaxation.atoms, constants, potential, settings)
     watch.lap("evidence")
@@ -188,11 +241,15 @@ class _Solver:
     settings: PhononSettings
     reporter: Reporter
     watch: Stopwatch
+    matrix: np.ndarray | None
+    """A supercell that must be."""
 
     def solve_as_asked(self) -> tuple[ForceConstants, tuple[SupercellStep, ...]]:
         """Force constants, and the series of supercells if it was grown."""
         from mlphonon.convergence import grow_supercell
 
+        if self.matrix is not None:
+            return self._solve(self.matrix), ()
         if self.settings.supercell == "converged":
             return grow_supercell(self._choose, self._solve, self.settings.tolerance)
         return self._solve(self._choose(self.settings.min_length)), ()

@@ -31,11 +31,12 @@ def phonons(
         Path, typer.Option("-o", "--output", help="Folder; each crystal gets one in it.")
     ] = Path("out"),
     potential: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
-            help="Name ('mlphonon potentials list'), file or folder, or python:ENV:MODULE:FACTORY."
+            help="Name ('mlphonon potentials list'), file or folder, or python:ENV:MODULE:FACTORY"
+            " [embedded]. Again: another, and how far they disagree."
         ),
-    ] = "embedded",
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     head: Annotated[str | None, typer.Option(help="Head of a multi-head model.")] = None,
@@ -144,7 +145,7 @@ def phonons(
     ).over(
         files,
         {"device": device, "dtype": dtype, "allow_pickle": allow_pickle, "head": head},
-        potential,
+        potential or ["embedded"],
         dispersion,
     )
 
@@ -171,23 +172,30 @@ class _Run:
         self._reporter = TerminalReporter(quiet=quiet or as_json)
 
     def over(
-        self, files: list[Path], options: dict[str, Any], potential: str, dispersion: str | None
+        self,
+        files: list[Path],
+        options: dict[str, Any],
+        potentials: list[str],
+        dispersion: str | None,
     ) -> None:
         """Compute every crystal; one that fails is said and does not stop the others."""
         from mlphonon.errors import MlphononError
         from mlphonon.potentials.dispersion import with_dispersion
         from mlphonon.potentials.loading import load_potential
+        from mlphonon.potentials.several import load_each
+
+        def load(name: str) -> Any:
+            engine = load_potential(name, **options)
+            return engine if dispersion is None else with_dispersion(engine, dispersion)
 
         self._check_paths()
         crystals, failed = self._read(files)
         if crystals:
             with self._reporter.step("loading the potential", None), prints_dropped():
-                engine = load_potential(potential, **options)
-                if dispersion is not None:
-                    engine = with_dispersion(engine, dispersion)
+                engines = list(load_each(potentials, load))
         for crystal in crystals:
             try:
-                self._one(crystal, engine)
+                self._one(crystal, engines)
             except MlphononError as error:
                 failed += 1
                 _complain(crystal.name, error)
@@ -233,15 +241,15 @@ class _Run:
                 crystals.append(replace(crystal, name=name))
         return crystals, failed
 
-    def _one(self, crystal: Crystal, engine: Any) -> None:
+    def _one(self, crystal: Crystal, engines: list[Any]) -> None:
         from mlphonon.workflow import compute_phonons
 
         with prints_dropped():
             result = compute_phonons(
-                crystal, engine, self._settings, born=self._born, reporter=self._reporter
+                crystal, engines, self._settings, born=self._born, reporter=self._reporter
             )
             if self._explain:
-                result = result.explain(engine, self._reporter)
+                result = result.explain(engines[0], self._reporter)
             with self._reporter.step(f"writing {crystal.name}", None):
                 folder = result.save(self._output / crystal.name)
         self._refused |= self._strict and result.trust.verdict == "do not use"
@@ -309,6 +317,7 @@ def describe(result: Phonons, folder: Path) -> list[str]:
     if not record.relaxation_converged:
         relaxed += ", NOT CONVERGED"
     grown = describe_series(record.supercell_series)
+    committee = [] if result.committee is None else result.committee.describe()
     return [
         f"{record.name}: {record.formula}, {record.spacegroup}, {relaxed},"
         f" {record.n_atoms_supercell}-atom supercell, potential {_name_of(record.potential)}",
@@ -321,6 +330,7 @@ def describe(result: Phonons, folder: Path) -> list[str]:
         f"  before symmetrisation: undisplaced force"
         f" {record.raw_force_constants.undisplaced_force:.1e} eV/A, sum-rule drift"
         f" {record.raw_force_constants.drift:.1e} eV/A^2",
+        *(f"  {line}" for line in committee),
         f"  -> {folder}/",
         *(f"  {line}" for line in (result.explanation.describe() if result.explanation else [])),
         *(f"  ! {check.describe()}" for check in result.trust.fired),

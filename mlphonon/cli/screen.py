@@ -45,7 +45,9 @@ def run_screen(
         str, typer.Option(help="File of the database, or its URL (postgresql://...).")
     ] = "campaign.db",
     output: FolderOption = None,
-    potential: Annotated[str, typer.Option(help="Name, file or folder.")] = "embedded",
+    potential: Annotated[
+        list[str] | None, typer.Option(help="Name, file or folder; one [embedded].")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes [1].")] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML of the site: workers, limits, a cluster.")
@@ -82,7 +84,7 @@ def run_screen(
 
     site = _site(config, {"workers": workers, "device": device})
     plan = Plan(
-        PotentialSource(potential, site.device, dtype, head, allow_pickle),
+        PotentialSource(_only(potential), site.device, dtype, head, allow_pickle),
         make_settings(None, **({} if settings is None else read_settings(settings))),
         _temperatures(temperatures),
         site,
@@ -105,6 +107,12 @@ def run_screen(
         if not dry_run:
             _compute(campaign, plan, digest, reporter)
     typer.echo("\n".join(_status_lines(campaign.status(digest))))
+
+
+def _only(potentials: list[str] | None) -> Any:
+    """Return the one potential; several are passed on, to be refused."""
+    given = potentials or ["embedded"]
+    return given[0] if len(given) == 1 else given
 
 
 def _compute(campaign: Campaign, plan: Any, digest: str, reporter: Any) -> None:

@@ -8,6 +8,7 @@ where e3nn multiplies by one-hot elements, the element's matrix is simply taken.
 
 from __future__ import annotations
 
+import copy
 import math
 
 import torch
@@ -36,10 +37,14 @@ class ScalarConvolution(torch.nn.Module):
         Number of scalar channels.
     l_max : int
         Highest degree of the spherical harmonics.
+    replaced : torch.nn.Module, optional
+        e3nn's tensor product whose place it takes.
     """
 
-    def __init__(self, channels: int, l_max: int) -> None:
+    def __init__(self, channels: int, l_max: int, replaced: torch.nn.Module | None = None) -> None:
         super().__init__()
+        # In a tuple torch does not see it: no part of the weights or of what is trained.
+        self._replaced = (replaced,)
         self.channels = channels
         self.l_max = l_max
 
@@ -123,6 +128,7 @@ class ElementLinear(torch.nn.Module):
 
     def __init__(self, product: torch.nn.Module) -> None:
         super().__init__()
+        self._replaced = (product,)
         self.weight = product.weight
         self.n_elements = int(product.irreps_in2.dim)
         self.inputs = [(int(mul), int(ir.dim)) for mul, ir in product.irreps_in1]
@@ -170,17 +176,49 @@ def fuse_convolutions(model: torch.nn.Module) -> None:
     """Put, in place, the quicker arithmetic into every layer of a MACE that it fits."""
     l_max = int(model.spherical_harmonics._lmax)
     for layer in model.interactions:
-        fused_already = isinstance(layer.conv_tp, ScalarConvolution)
-        if type(layer).__name__ not in HOOKED_LAYERS or fused_already:
+        if type(layer).__name__ not in HOOKED_LAYERS:
             continue
         # Models pickled by older versions of mace have no edge_irreps of their own.
         senders = getattr(layer, "edge_irreps", layer.node_feats_irreps)
-        channels = senders.count((0, 1))
-        if senders.dim == channels and layer.conv_tp.weight_numel == channels * (l_max + 1):
-            layer.conv_tp = ScalarConvolution(channels, l_max)
+        channels, convolution = senders.count((0, 1)), layer.conv_tp
+        if (
+            not isinstance(convolution, ScalarConvolution)
+            and senders.dim == channels
+            and convolution.weight_numel == channels * (l_max + 1)
+        ):
+            layer.conv_tp = ScalarConvolution(channels, l_max, convolution)
             layer.conv_fusion = True
-        if _maps_degree_by_degree(layer.skip_tp):
+        if not isinstance(layer.skip_tp, ElementLinear) and _maps_degree_by_degree(layer.skip_tp):
             layer.skip_tp = ElementLinear(layer.skip_tp)
+
+
+def is_fused(model: torch.nn.Module) -> bool:
+    """Tell whether a MACE holds the quicker arithmetic in any layer."""
+    return any(
+        isinstance(layer.conv_tp, ScalarConvolution) or isinstance(layer.skip_tp, ElementLinear)
+        for layer in model.interactions
+    )
+
+
+def plain_copy(model: torch.nn.Module) -> torch.nn.Module:
+    """Return a copy of a MACE with e3nn's own layers where `fuse_convolutions` took their place.
+
+    The layers that were replaced are kept in those that replaced them and share their weights; they
+    are brought to the precision and the device that the model has now.
+    """
+    plain = copy.deepcopy(model)
+    like = next(plain.parameters())
+    for layer in plain.interactions:
+        if isinstance(layer.conv_tp, ScalarConvolution):
+            (layer.conv_tp,) = layer.conv_tp._replaced
+            del layer.conv_fusion
+        if isinstance(layer.skip_tp, ElementLinear):
+            weight = layer.skip_tp.weight
+            (layer.skip_tp,) = layer.skip_tp._replaced
+            if layer.skip_tp.weight is not weight:
+                # A parametrised weight is computed, and is another each time it is asked for.
+                layer.skip_tp.weight = torch.nn.Parameter(weight.detach(), requires_grad=False)
+    return plain.to(device=like.device, dtype=like.dtype)
 
 
 def _maps_degree_by_degree(product: torch.nn.Module) -> bool:

@@ -26,7 +26,7 @@ def accelerate(model: torch.nn.Module, device: str) -> tuple[torch.nn.Module, st
     """
     import torch
 
-    from mlphonon.potentials.fused import fuse_convolutions
+    from mlphonon.potentials.fused import fuse_convolutions, is_fused
 
     if device.startswith("cuda") and find_spec("cuequivariance_torch") is not None:
         from mace.cli.convert_e3nn_cueq import run as convert
@@ -37,10 +37,8 @@ def accelerate(model: torch.nn.Module, device: str) -> tuple[torch.nn.Module, st
             return convert(model, device=device).to(device).eval(), "cuequivariance"
         finally:
             torch.set_default_dtype(previous)
-    layers = [layer.conv_tp for layer in model.interactions]
     fuse_convolutions(model)
-    changed = any(a is not b.conv_tp for a, b in zip(layers, model.interactions, strict=True))
-    return model, "matmul" if changed else "e3nn"
+    return model, "matmul" if is_fused(model) else "e3nn"
 
 
 def probe_structure(atomic_number: int) -> Atoms:

@@ -25,6 +25,7 @@ from mlphonon.potentials.named.store import (
 )
 from mlphonon.potentials.potential import Potential
 from mlphonon.potentials.quiet import libraries_muted
+from mlphonon.potentials.several import refuse_several
 from mlphonon.potentials.training_space import FILE as TRAINING_SPACE
 from mlphonon.potentials.training_space import load_training_space
 
@@ -175,6 +176,7 @@ def resolve_device(device: str) -> str:
 def _wrap(potential: Any) -> Potential:
     if isinstance(potential, Potential):
         return potential
+    refuse_several(potential)
     if hasattr(potential, "implemented_properties") and hasattr(potential, "get_forces"):
         from mlphonon.potentials.calculator import AsePotential
 

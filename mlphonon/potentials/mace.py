@@ -102,6 +102,8 @@ class MacePotential:
         self._on_gpu = torch.device(device).type == "cuda"
         self._batcher = Batcher(CudaMemory(device) if self._on_gpu else None)
         self._other: MacePotential | None = None
+        # Of kernels that are another model: the one they were made of, in the host's memory.
+        self._made_of: torch.nn.Module | None = None
         self._memory_models: dict[bool, MemoryModel] = {}
         self._info = PotentialInfo(
             name=name,
@@ -135,6 +137,7 @@ class MacePotential:
             self._model = quick
             forces = self.evaluate([probe])[0].forces
             require_same_forces(expected, forces, kernels, self._info.dtype)
+            self._made_of = plain.to("cpu")
         self._info = replace(self._info, kernels=kernels)
 
     def _choose_head(self, name: str, head: str | None) -> str:
@@ -258,7 +261,33 @@ class MacePotential:
                 training_space=self._training_space,
                 kernels="plain",  # the model has its kernels already
             )
+            self._other._info = replace(self._other._info, kernels=self._info.kernels)
+            self._other._made_of = self._made_of
         return self._other
+
+    def with_plain_kernels(self) -> MacePotential:
+        """Return the same potential with mace's own arithmetic, to compare with.
+
+        Returns
+        -------
+        MacePotential
+            Itself if it has no other kernels; else one around a copy of the model, whose
+            ``info.kernels`` is ``"e3nn"``.
+        """
+        from mlphonon.potentials.fused import plain_copy
+
+        if self._info.kernels == "e3nn":
+            return self
+        plain = MacePotential(
+            plain_copy(self._model if self._made_of is None else self._made_of),
+            name=self._info.name,
+            device=self._info.device,
+            dtype=self._info.dtype,
+            head=self._head,
+            kernels="plain",
+        )
+        plain._info = replace(self._info, kernels="e3nn")
+        return plain
 
     def memory(self, atoms: Atoms, rows: bool = False, at_once: int = 1) -> int:
         """Predict the most memory that a calculation takes (see `DifferentiablePotential`)."""

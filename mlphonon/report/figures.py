@@ -23,15 +23,25 @@ from mlphonon.report.panels import (
     draw_elements,
     draw_heat_capacity,
     draw_reference,
+    draw_spread,
+    draw_thermal_spread,
+    edges_of,
     frequency_limits,
     house_style,
     legend_above,
     mark_dulong_petit,
     mark_imaginary,
     separate_tick_labels,
+    spread_label,
     wavenumber_axis,
 )
-from mlphonon.results import BandStructure, DensityOfStates, ThermalProperties
+from mlphonon.results import (
+    BandSpread,
+    BandStructure,
+    DensityOfStates,
+    ThermalProperties,
+    ThermalSpread,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,6 +63,7 @@ def plot_bands_dos(
     title: str = "",
     note: str = "",
     reference: BandStructure | None = None,
+    spread: BandSpread | None = None,
 ) -> Figure:
     """Draw a dispersion and, sharing its frequency axis, a density of states.
 
@@ -68,6 +79,8 @@ def plot_bands_dos(
         A few words in the corner above, such as how far to believe it.
     reference : BandStructure, optional
         Dispersion along the same path, e.g. from DFT, drawn dashed over `bands`.
+    spread : BandSpread, optional
+        Of a committee along the same path, drawn as shades under `bands`.
 
     Returns
     -------
@@ -93,13 +106,18 @@ def plot_bands_dos(
             width_ratios=None if dos is None else (3.1, 1),
         )
         axes: list[Axes] = list(columns[0])
-        axes[0].set_ylim(frequency_limits([bands] + ([reference] if reference else []), dos))
+        edges = [] if spread is None else edges_of(spread)
+        others = [] if reference is None else [reference]
+        axes[0].set_ylim(frequency_limits([bands, *others, *edges], dos))
         axes[0].set_ylabel("Frequency (THz)")
         axes[0].set_title(crystal_title(title), loc="left")
         axes[0].set_title(note, loc="right", fontsize=8, color=QUIET)
-        draw_bands(axes[0], bands, label="model")
+        draw_bands(axes[0], bands, label="model" if spread is None else "first potential")
+        if spread is not None:
+            draw_spread(axes[0], spread)
         if reference is not None:
             draw_reference(axes[0], bands, reference, "reference")
+        if reference is not None or spread is not None:
             legend_above(axes[0], *axes[0].get_legend_handles_labels())
         if dos is not None:
             draw_dos(axes[1], dos)
@@ -112,7 +130,9 @@ def plot_bands_dos(
     return figure
 
 
-def plot_thermal(thermal: ThermalProperties, *, title: str = "") -> Figure:
+def plot_thermal(
+    thermal: ThermalProperties, *, title: str = "", spread: ThermalSpread | None = None
+) -> Figure:
     """Draw C_V and entropy, and the free energy, against temperature, all per mole of atoms.
 
     Parameters
@@ -122,6 +142,8 @@ def plot_thermal(thermal: ThermalProperties, *, title: str = "") -> Figure:
         C_V can be compared with the limit of Dulong and Petit.
     title : str, optional
         Set above the figure.
+    spread : ThermalSpread, optional
+        Of a committee at the same temperatures, drawn as shades under the lines.
 
     Returns
     -------
@@ -146,6 +168,12 @@ def plot_thermal(thermal: ThermalProperties, *, title: str = "") -> Figure:
         draw_heat_capacity(left, thermal)
         left.plot(temperatures, entropy, color=PALETTE[1], lw=1.4, label="$S$", zorder=3)
         left.set_ylim(0, 1.12 * max(DULONG_PETIT, float(entropy.max())))
+        if spread is not None:
+            draw_thermal_spread(left, spread, "heat_capacity", PALETTE[0])
+            draw_thermal_spread(left, spread, "entropy", PALETTE[1])
+            label = spread_label(len(spread.members))
+            draw_thermal_spread(right, spread, "free_energy", PALETTE[2], label)
+            legend_above(right, *right.get_legend_handles_labels())
         left.set_ylabel("$C_V$, $S$ (J/K per mole of atoms)")
         # The entropy crosses 3R once, to the right of one end of the line or left of the other.
         crossed = np.interp(0.45 * temperatures[-1], temperatures, entropy) > DULONG_PETIT

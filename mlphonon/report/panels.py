@@ -6,11 +6,18 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlphonon.results import BandStructure, DensityOfStates, ThermalProperties
+from mlphonon.results import (
+    BandSpread,
+    BandStructure,
+    DensityOfStates,
+    ThermalProperties,
+    ThermalSpread,
+)
 from mlphonon.units import CM_PER_THZ, GAS_CONSTANT
 
 if TYPE_CHECKING:
@@ -29,6 +36,8 @@ TAIL = 0.005
 # Okabe and Ito, https://jfly.uni-koeln.de/color: told apart with any colour vision.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 LINE_STYLES = ("-", "--", ":", "-.")
+SHADE = "#c3dbeb"
+"""The first colour of the palette, pale: what lies within a standard deviation."""
 INK, QUIET, HAIRLINE, FILL, WARNING = "#1a1a1a", "#777777", "#c4c4c4", "#e3e6ea", "#d9534f"
 
 STYLE = {
@@ -178,6 +187,46 @@ def draw_reference(ax: Axes, bands: BandStructure, reference: BandStructure, lab
         lines = ax.plot(place, frequency, color=INK, lw=0.8, ls=(0, (3.2, 2.2)), zorder=3)
         lines[0].set_label(label or "_")
         label = ""
+
+
+def edges_of(spread: BandSpread) -> list[BandStructure]:
+    """Return the mean less, and more, one standard deviation."""
+    means = spread.mean.frequencies
+    return [
+        replace(
+            spread.mean,
+            frequencies=tuple(m + sign * s for m, s in zip(means, spread.std, strict=True)),
+        )
+        for sign in (-1, 1)
+    ]
+
+
+def spread_label(n: int) -> str:
+    """Return what a shade is, for a legend."""
+    return f"mean \N{PLUS-MINUS SIGN} 1 std of {n} potentials"
+
+
+def draw_spread(ax: Axes, spread: BandSpread, *, colour: str = SHADE) -> None:
+    """Shade one standard deviation about the mean of each band.
+
+    Opaque: where bands meet, two translucent shades would look like a larger spread.
+    """
+    label: str | None = spread_label(len(spread.members))
+    low, high = edges_of(spread)
+    for x, bottom, top in zip(low.distances, low.frequencies, high.frequencies, strict=True):
+        for one, other in zip(bottom.T, top.T, strict=True):
+            ax.fill_between(x, one, other, color=colour, lw=0, zorder=0.9, label=label)
+            label = None
+
+
+def draw_thermal_spread(
+    ax: Axes, spread: ThermalSpread, name: str, colour: str, label: str | None = None
+) -> None:
+    """Shade one standard deviation about the mean of a property, per mole of atoms."""
+    mean, std = (getattr(part, name) / spread.mean.n_atoms for part in (spread.mean, spread.std))
+    low, high = mean - std, mean + std
+    x = spread.mean.temperatures
+    ax.fill_between(x, low, high, color=colour, alpha=0.25, lw=0, zorder=2, label=label)
 
 
 def draw_dos(

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from mlphonon.errors import PotentialError, SettingsError
 from mlphonon.potentials.loading import load_potential, resolve_device
 from mlphonon.potentials.potential import Potential
+from mlphonon.potentials.several import refuse_several
 from mlphonon.settings import PhononSettings
 
 PROTOCOL = 1
@@ -44,6 +45,7 @@ class PotentialSource:
 
     def load(self) -> Potential:
         """Return the potential; a process loads it once."""
+        refuse_several(self.asked)
         named = isinstance(self.asked, str | os.PathLike)
         # "auto" and what it stands for are one potential in memory.
         source = replace(self, device=resolve_device(self.device)) if named else self

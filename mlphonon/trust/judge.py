@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mlphonon.trust.calibration import find_calibration
+from mlphonon.trust.committee import check_committee
 from mlphonon.trust.constants import linearity, precision, sum_rule, truncation
 from mlphonon.trust.imaginary import imaginary_modes
 from mlphonon.trust.mesh import mesh
@@ -31,6 +32,7 @@ CHECKS: tuple[Callable[[Phonons], Check | Unmeasured], ...] = (
     mesh,
     lo_to_splitting,
     imaginary_modes,
+    check_committee,
 )
 """Each from a result to what it found; in the order in which a calculation goes."""
 

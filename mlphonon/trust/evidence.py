@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mlphonon.crystal import make_crystal, symmetry_count
 from mlphonon.force_constants.displacements import SMALL
+from mlphonon.potentials.mace import MacePotential
 from mlphonon.potentials.potential import DifferentiablePotential
 from mlphonon.trust.training import training_distance
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 SHIFT = np.array([0.2371, -0.3513, 0.1397])
 """A; moves the crystal as a whole to a place that is no multiple of anything."""
+
+FIELD = 0.01
+"""A; displacement at which kernels are compared."""
 
 STRAIN = 2e-3
 """Relative length by which the cell is stretched for the bulk modulus."""
@@ -57,6 +61,9 @@ class Evidence(BaseModel):
         Relative error of differences, or rows, by the precision of forces.
     larger_supercell_THz : float, optional
         Mean change of frequencies in the next larger supercell, where one was solved.
+    kernels : float, optional
+        Relative change of a difference, or row, by turning quick kernels off, where that was
+        tried.
     training_distance : float, optional
         Of the atom that is farthest from what the potential was taught (see
         `mlphonon.trust.training`), of those whose element was taught.
@@ -75,6 +82,7 @@ class Evidence(BaseModel):
     nonlinearity: float | None = None
     rounding: float | None = None
     larger_supercell_THz: float | None = None
+    kernels: float | None = None
     training_distance: float | None = None
     training_distance_of: str | None = None
     never_taught: tuple[str, ...] = ()
@@ -111,6 +119,10 @@ def measure_evidence(
     bent = [one for one, _ in found] + [raw.nonlinearity, raw.held_out]
     rounded = [raw.rounding] if raw.rounding is not None else [other for _, other in found]
     far = training_distance(potential, atoms)
+    kernels = None
+    if settings.trust == "full" and isinstance(potential, MacePotential):
+        plain = potential.with_plain_kernels()
+        kernels = max(probe.between(potential, plain) for probe in probes)
     return Evidence(
         symmetry_gained=make_crystal(atoms, symprec).spacegroup if gained > 0 else None,
         operations_gained=gained,
@@ -118,6 +130,7 @@ def measure_evidence(
         bulk_modulus_GPa=_bulk_modulus(rest.stress, stretched.stress),
         nonlinearity=max(x for x in bent if x is not None),
         rounding=max(rounded),
+        kernels=kernels,
         training_distance=far.distance if far else None,
         training_distance_of=far.of if far else None,
         never_taught=far.never_taught if far else (),
@@ -192,6 +205,11 @@ class _Probe:
         if constants.method == "autodiff" and isinstance(potential, DifferentiablePotential):
             return self._of_row(constants.dtype, potential)
         return self._of_difference(constants.displacement or SMALL, potential)
+
+    def between(self, potential: Potential, other: Potential) -> float:
+        """Return the relative difference of two potentials, at the field's displacement."""
+        one, two = (self._difference(each, FIELD, [-1, 1]) for each in (potential, other))
+        return _apart(one, two)
 
     def _of_row(self, dtype: str, potential: DifferentiablePotential) -> tuple[float, float]:
         exact = potential.in_precision("float64")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlphonon.trust.calibration import find_calibration
 from mlphonon.trust.committee import check_committee
-from mlphonon.trust.constants import linearity, precision, sum_rule, truncation
+from mlphonon.trust.constants import kernels, linearity, precision, sum_rule, truncation
 from mlphonon.trust.imaginary import imaginary_modes
 from mlphonon.trust.mesh import mesh
 from mlphonon.trust.polarity import lo_to_splitting
@@ -28,6 +28,7 @@ CHECKS: tuple[Callable[[Phonons], Check | Unmeasured], ...] = (
     sum_rule,
     linearity,
     precision,
+    kernels,
     truncation,
     mesh,
     lo_to_splitting,

@@ -228,6 +228,7 @@ NUMERICAL = (
     "sum rule",
     "linearity",
     "precision",
+    "kernels",
     "truncation",
     "mesh",
 )

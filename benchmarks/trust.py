@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import gzip
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ import numpy as np
 from tables import machine, markdown_table, write_page
 
 import mlphonon.trust.calibration
-from mlphonon import load_potential
+from mlphonon import compute_phonons, load_potential
 from mlphonon.errors import MlphononError
 from mlphonon.evaluation.manifest import make_manifest
 from mlphonon.evaluation.protocol import Protocol
@@ -137,6 +138,34 @@ class Place:
         return formula([s for s, n in counts.items() for _ in range(n)]) in self.taught
 
 
+def cost() -> str:
+    """Return what the verdict costs on top of a calculation, in a table."""
+    rows = []
+    for name in ("NaCl", "Si", "quartz"):
+        path = Path(__file__).parents[1] / "examples" / f"{name}.cif"
+        phonons = compute_phonons(path)
+        summed = sum(phonons.record.seconds.values()) - phonons.record.seconds["potential"]
+        measuring = phonons.record.seconds["evidence"]
+        begun = time.perf_counter()
+        phonons.bands(), phonons.dos(projected=True), phonons.thermal(), phonons.stability
+        drawn = time.perf_counter()
+        verdict = phonons.trust.verdict
+        judging = time.perf_counter() - drawn
+        whole = summed - measuring + drawn - begun
+        rows.append(
+            [
+                name,
+                f"{whole:.2f}",
+                f"{measuring:.2f}",
+                f"{judging:.2f}",
+                f"{100 * (measuring + judging) / whole:.0f} %",
+                verdict,
+            ]
+        )
+    head = ["crystal", "phonons (s)", "asking the potential", "judging", "on top", "verdict"]
+    return markdown_table(head, rows)
+
+
 def share(part: int, whole: int) -> str:
     """Say how many of how many."""
     return f"{part} of {whole} ({100 * part / whole:.0f} %)" if whole else "none"
@@ -221,6 +250,10 @@ def page(place: Place, output: Path | None) -> str:
                 judged,
             ),
             *([f"![Reliability]({output.with_suffix('.png').name})"] if output is not None else []),
+            "## What it costs",
+            "By the embedded potential, loaded before; phonons with bands, densities of states and"
+            " thermal properties, without writing them.",
+            cost(),
             "## What was not trusted",
             "The error is that of frequencies (share of the root mean square) or, of"
             " Alexandria's, that of C_V.",

@@ -270,3 +270,11 @@ def test_the_whole_trust_is_in_the_summary(call: Call) -> None:
     loaded = Phonons.load("out/NaCl").trust.summary()
     assert loaded["numerical_error_THz"] == pytest.approx(trust["numerical_error_THz"], rel=1e-6)
     assert [one["verdict"] for one in loaded["checks"]] == [x["verdict"] for x in trust["checks"]]
+
+
+def test_a_stable_crystal_has_nothing_to_explain(call: Call) -> None:
+    outcome = call("phonons", NACL, *QUICK, "--explain")
+    assert outcome.code == 0, outcome.err
+    assert "  no imaginary mode: nothing to explain" in outcome.out
+    assert Phonons.load("out/NaCl").explanation.modes == ()
+    assert not Path("out/NaCl/family.png").exists()

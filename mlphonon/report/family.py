@@ -85,7 +85,7 @@ def _draw_wells(ax: Axes, wells: list[Member], colours: dict[str, str]) -> None:
     ax.axhline(0, color=HAIRLINE, lw=0.8, zorder=1)
     deepest = max(member.well.depth_meV_per_atom for member in wells if member.well is not None)
     # Energies far above the crystal say nothing of the wells.
-    ax.set_ylim(-1.25 * deepest, 1.25 * deepest)
+    ax.set_ylim(-1.25 * deepest, 0.5 * deepest)
     ax.set_xlabel(r"$Q/\sqrt{N}$ (Å amu$^{1/2}$)")
     ax.set_ylabel("Energy (meV/atom)")
     ax.set_title("Along the modes", loc="left")

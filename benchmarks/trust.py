@@ -187,7 +187,18 @@ def page(place: Place, output: Path | None) -> str:
             f"phononDB-103 (PBE, no non-analytical term), {len(mine)} crystals,"
             f" {datetime.date.today()}"
         )
+        heat = place.read(HEAT, name)
+        doubts += [
+            [name, one.key, one.headline, f"{one.errors.get(key, np.nan):.3g}"]
+            for several, key in ((results, "frequency"), (heat, "heat_capacity"))
+            for one in several
+            if not one.is_trusted
+        ]
         found = calibrate(mine, source, sha256)
+        if found is None:
+            number = sum(one.is_trusted for one in mine)
+            bounds.append([name, f"{number} of {len(mine)}", "too few", *["-"] * 3])
+            continue
         stated[name] = found
         bounds.append(
             [
@@ -199,7 +210,6 @@ def page(place: Place, output: Path | None) -> str:
                 f"{found.free_energy:.2f}",
             ]
         )
-        heat = place.read(HEAT, name)
         groups = [("phononDB-103, frequencies", others, "frequency")]
         groups += [
             (f"phononDB-103, {what}", others, key)
@@ -210,7 +220,7 @@ def page(place: Place, output: Path | None) -> str:
             new = [one for one in heat if not place.knew(one)]
             groups.append(("Alexandria, C_V, formulas taught", knew, "heat_capacity"))
             groups.append(("Alexandria, C_V, formulas not taught", new, "heat_capacity"))
-        else:
+        elif heat:
             groups.append(("Alexandria, C_V", heat, "heat_capacity"))
         for what, several, key in groups:
             held = reliability(several, found, key)
@@ -223,12 +233,6 @@ def page(place: Place, output: Path | None) -> str:
                     share(held.others_inside, held.results - held.trusted),
                 ]
             )
-        doubts += [
-            [name, one.key, one.headline, f"{one.errors.get(key, np.nan):.3g}"]
-            for several, key in ((results, "frequency"), (heat, "heat_capacity"))
-            for one in several
-            if not one.is_trusted
-        ]
         trusted = [
             [one.errors["frequency"] for one in several if one.is_trusted]
             for several in (mine, others)

@@ -21,6 +21,10 @@ from mlphonon.trust.verdict import CONFIDENCE, NOT_CALIBRATED, Verdict
 THERMAL = ("heat_capacity", "entropy", "free_energy")
 
 
+ENOUGH = 19
+"""Trusted results that a bound at 95 % takes: of fewer, the largest error promises less."""
+
+
 @dataclass(frozen=True)
 class Judged:
     """A result beside DFT.
@@ -80,8 +84,8 @@ def bound(errors: Sequence[float], confidence: float = CONFIDENCE) -> float:
     return float(np.sort(errors)[place - 1])
 
 
-def calibrate(results: Sequence[Judged], source: str, sha256: str | None) -> Calibration:
-    """Return the statement that trusted results make of their error.
+def calibrate(results: Sequence[Judged], source: str, sha256: str | None) -> Calibration | None:
+    """Return the statement that trusted results make of their error; None if they are too few.
 
     Parameters
     ----------
@@ -93,6 +97,8 @@ def calibrate(results: Sequence[Judged], source: str, sha256: str | None) -> Cal
         Of the potential's weights.
     """
     trusted = [one.errors for one in results if one.is_trusted]
+    if len(trusted) < ENOUGH:
+        return None
     names = ("frequency", *THERMAL)
     bounds = {name: bound([errors[name] for errors in trusted]) for name in names}
     return Calibration(**bounds, crystals=len(trusted), source=source, sha256=sha256)

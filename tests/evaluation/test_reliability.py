@@ -45,6 +45,10 @@ def test_only_trusted_results_calibrate() -> None:
     assert found.frequency == found.entropy == pytest.approx(0.20)
 
 
+def test_a_few_results_state_nothing() -> None:
+    assert calibrate([judged(0.01 * i) for i in range(1, 19)], "somewhere", None) is None
+
+
 def test_how_a_statement_held() -> None:
     found = calibrate([judged(0.01 * i) for i in range(1, 21)], "somewhere", None)
     others = [

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase import Atoms
 
 from mlphonon.committee_files import member_folders, read_members, summarise_committee
 from mlphonon.errors import ResultError
 from mlphonon.instabilities.explanation import Explanation
+from mlphonon.plain_structure import to_atoms
 from mlphonon.provenance import Record
 
 if TYPE_CHECKING:
@@ -180,10 +180,8 @@ def _write_family(explanation: Explanation, folder: Path) -> None:
     children = folder / "family"
     children.mkdir()
     for member in explanation.family:
-        found = member.structure
-        atoms = Atoms(found["numbers"], found["positions"], cell=found["cell"], pbc=True)
-        name = member.name.replace("/", "_")
-        ase.io.write(children / f"{name}.vasp", atoms, sort=True, direct=True)
+        file = children / f"{member.name.replace('/', '_')}.vasp"
+        ase.io.write(file, to_atoms(member.structure), sort=True, direct=True)
     save_figure(plot_family(explanation), folder / "family.png")
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase import Atoms
 
 from mlphonon.crystal import Crystal, make_crystal
 from mlphonon.errors import MlphononError
 from mlphonon.instabilities.explanation import Explanation, Member, Well
 from mlphonon.instabilities.frozen_modes import MEV
 from mlphonon.instabilities.triage import Triaged, is_unsettled, triage
+from mlphonon.plain_structure import to_dict
 from mlphonon.relaxation import relax
 from mlphonon.settings import PhononSettings
 from mlphonon.workflow import Reporter, Silent, compute_phonons
@@ -178,7 +178,7 @@ class _Family:
             mode=way.mode,
             spacegroup=crystal.spacegroup,
             n_atoms=len(crystal.atoms),
-            structure=_as_dict(crystal.atoms),
+            structure=to_dict(crystal.atoms),
             well=way.well,
         )
         try:
@@ -190,7 +190,7 @@ class _Family:
                 "spacegroup": crystal.spacegroup,
                 "n_atoms": len(crystal.atoms),
                 "energy_meV_per_atom": MEV * (relaxed.energy - self._energy),
-                "structure": _as_dict(crystal.atoms),
+                "structure": to_dict(crystal.atoms),
             }
             child = child.model_copy(update=changes)
             if same := next((one for one in self.members if _same(one, child)), None):
@@ -218,7 +218,7 @@ class _Family:
             energy_meV_per_atom=MEV * (record.energy_eV_per_atom - self._energy),
             lowest_THz=stability.lowest_frequency_THz,
             stable=stability.stable_by_threshold,
-            structure=_as_dict(phonons.atoms),
+            structure=to_dict(phonons.atoms),
         )
 
 
@@ -244,11 +244,3 @@ def _same(one: Member, other: Member) -> bool:
         return False
     apart = abs(one.energy_meV_per_atom - other.energy_meV_per_atom)
     return one.spacegroup == other.spacegroup and apart < SAME_ENERGY
-
-
-def _as_dict(atoms: Atoms) -> dict[str, list[object]]:
-    return {
-        "numbers": atoms.numbers.tolist(),
-        "cell": atoms.cell.array.tolist(),
-        "positions": atoms.positions.tolist(),
-    }

@@ -14,10 +14,10 @@ from sqlalchemy import func, insert, select
 
 from mlphonon.crystal import make_crystal, structure_hash
 from mlphonon.errors import CrystalError
+from mlphonon.plain_structure import to_dict
 from mlphonon.screening.calculation import task_id
 from mlphonon.screening.crystals.prediction import predicted_cost
 from mlphonon.screening.crystals.sources import Given
-from mlphonon.screening.crystals.structure import to_dict
 from mlphonon.screening.database.tables import crystals, tasks
 from mlphonon.screening.database.tasks import State, add_tasks, finish
 from mlphonon.screening.workers.outcome import Failure, Outcome

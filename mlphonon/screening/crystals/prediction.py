@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlphonon.force_constants.displacements import find_moves, make_supercell
-from mlphonon.screening.crystals.structure import to_atoms
+from mlphonon.plain_structure import to_atoms
 from mlphonon.settings import PhononSettings
 from mlphonon.supercell import perpendicular_heights
 

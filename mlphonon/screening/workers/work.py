@@ -21,9 +21,9 @@ from mlphonon.errors import (
     ResultError,
     SettingsError,
 )
+from mlphonon.plain_structure import to_atoms
 from mlphonon.potentials.batches import TooLargeError
 from mlphonon.screening.calculation import PotentialSource
-from mlphonon.screening.crystals.structure import to_atoms
 from mlphonon.screening.quantities.measure import measure, measure_thermal
 from mlphonon.screening.workers.artifacts import keep
 from mlphonon.screening.workers.outcome import Begun, Cause, Failure, Folder, Outcome, words_name

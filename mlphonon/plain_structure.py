@@ -1,4 +1,4 @@
-"""A crystal as the database has it: plain lists, exact in JSON."""
+"""A crystal as plain lists, exact in JSON."""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ import itertools
 import json
 import os
 import sys
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +16,7 @@ import typer
 from mlphonon.cli.chatter import prints_dropped
 
 if TYPE_CHECKING:
+    from mlphonon.cli.progress import TerminalReporter
     from mlphonon.crystal import Crystal
     from mlphonon.errors import MlphononError
     from mlphonon.phonons import Phonons
@@ -150,26 +153,26 @@ def phonons(
     )
 
 
+@dataclass
 class _Run:
     """One call of the command: same settings and potential for every crystal."""
 
-    def __init__(
-        self,
-        settings: PhononSettings,
-        output: Path,
-        born: Path | None,
-        as_json: bool,
-        quiet: bool,
-        strict: bool,
-        explain: bool,
-    ) -> None:
+    settings: PhononSettings
+    output: Path
+    born: Path | None
+    as_json: bool
+    quiet: bool
+    strict: bool
+    explain: bool
+    refused: bool = False
+    """Whether a verdict was "do not use", and that matters."""
+
+    @cached_property
+    def reporter(self) -> TerminalReporter:
+        """Shows progress, unless nobody wants to see it."""
         from mlphonon.cli.progress import TerminalReporter
 
-        self._explain = explain
-        self._strict, self._refused = strict, False
-        self._settings, self._output, self._born = settings, output, born
-        self._as_json, self._quiet = as_json, quiet
-        self._reporter = TerminalReporter(quiet=quiet or as_json)
+        return TerminalReporter(quiet=self.quiet or self.as_json)
 
     def over(
         self,
@@ -191,7 +194,7 @@ class _Run:
         self._check_paths()
         crystals, failed = self._read(files)
         if crystals:
-            with self._reporter.step("loading the potential", None), prints_dropped():
+            with self.reporter.step("loading the potential", None), prints_dropped():
                 engines = list(load_each(potentials, load))
         for crystal in crystals:
             try:
@@ -201,19 +204,19 @@ class _Run:
                 _complain(crystal.name, error)
         if failed:
             raise typer.Exit(2)
-        if self._refused:
+        if self.refused:
             raise typer.Exit(1)
 
     def _check_paths(self) -> None:
         """Find out before the work, not after it, that a file is missing or none can be written."""
         from mlphonon.errors import CrystalError, ResultError
 
-        if self._born is not None and not self._born.is_file():
-            raise CrystalError(f"there is no file {self._born}", fix="give --born a BORN file")
-        nearest = next(path for path in (self._output, *self._output.parents) if path.exists())
+        if self.born is not None and not self.born.is_file():
+            raise CrystalError(f"there is no file {self.born}", fix="give --born a BORN file")
+        nearest = next(path for path in (self.output, *self.output.parents) if path.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
             raise ResultError(
-                f"cannot write the results to {self._output}",
+                f"cannot write the results to {self.output}",
                 f"{nearest} {'may not be written' if nearest.is_dir() else 'is not a folder'}",
                 "choose another folder with -o",
             )
@@ -230,7 +233,7 @@ class _Run:
         taken: set[str] = set()
         for file in files:
             try:
-                found = read_crystals(file, self._settings.symprec)
+                found = read_crystals(file, self.settings.symprec)
             except MlphononError as error:
                 failed += 1
                 _complain(str(file), error)
@@ -246,16 +249,16 @@ class _Run:
 
         with prints_dropped():
             result = compute_phonons(
-                crystal, engines, self._settings, born=self._born, reporter=self._reporter
+                crystal, engines, self.settings, born=self.born, reporter=self.reporter
             )
-            if self._explain:
-                result = result.explain(engines[0], self._reporter)
-            with self._reporter.step(f"writing {crystal.name}", None):
-                folder = result.save(self._output / crystal.name)
-        self._refused |= self._strict and result.trust.verdict == "do not use"
-        if self._as_json:
+            if self.explain:
+                result = result.explain(engines[0], self.reporter)
+            with self.reporter.step(f"writing {crystal.name}", None):
+                folder = result.save(self.output / crystal.name)
+        self.refused |= self.strict and result.trust.verdict == "do not use"
+        if self.as_json:
             print(json.dumps(result.summary()), flush=True)
-        elif not self._quiet:
+        elif not self.quiet:
             for line in describe(result, folder):
                 print(line, flush=True)
 

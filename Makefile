@@ -10,7 +10,7 @@ BIN := .venv/bin
 THREADS ?= $(shell nproc)
 DEMO := examples/NaCl.cif examples/Si.cif examples/quartz.cif
 
-.PHONY: install demo test test-slow lint clean
+.PHONY: install demo test notebooks test-slow lint clean
 
 install: .venv/installed
 
@@ -27,6 +27,9 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest -m "not slow"
+
+notebooks: install
+	$(BIN)/python -m pytest tests/test_notebooks.py
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow

@@ -13,6 +13,13 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LEAST_FIGURES = {"finetuning": 3, "quickstart": 4}
+LONG = {"finetuning"}
+"""Run by ``make notebooks`` and ``make test-slow``."""
+
+RUN = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LONG else [])
+    for path in NOTEBOOKS
+]
 
 
 def read(path: Path) -> Any:
@@ -32,7 +39,7 @@ def test_stored_without_outputs(path: Path) -> None:
         assert cell.get("execution_count") is None
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RUN)
 def test_runs_and_shows_its_figures(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import io
 import math
 import os
 import secrets
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DOTS_PER_INCH = 200
+NOTE_WIDTH = 95
+"""Letters in a line of a note, which is as wide as a dispersion."""
 # Inches: a crystal's cell in an overview, and the start and extent of the axes within it.
 _CELL = (3.6, 2.65)
 _BANDS, _DOS, _BASE = (0.53, 2.2), (2.8, 0.62), (0.46, 1.9)
@@ -76,7 +79,7 @@ def plot_bands_dos(
     title : str, optional
         Set above the dispersion, chemical formulae with subscripts.
     note : str, optional
-        A few words in the corner above, such as how far to believe it.
+        A few words in the corner below, such as how far to believe it.
     reference : BandStructure, optional
         Dispersion along the same path, e.g. from DFT, drawn dashed over `bands`.
     spread : BandSpread, optional
@@ -111,7 +114,8 @@ def plot_bands_dos(
         axes[0].set_ylim(frequency_limits([bands, *others, *edges], dos))
         axes[0].set_ylabel("Frequency (THz)")
         axes[0].set_title(crystal_title(title), loc="left")
-        axes[0].set_title(note, loc="right", fontsize=8, color=QUIET)
+        # Above stand title and legend.
+        axes[0].set_xlabel(textwrap.fill(note, NOTE_WIDTH), loc="right", fontsize=7.5, color=QUIET)
         draw_bands(axes[0], bands, label="model" if spread is None else "first potential")
         if spread is not None:
             draw_spread(axes[0], spread)

@@ -170,6 +170,17 @@ def test_units_stand_at_the_axes() -> None:
     assert wavenumbers.get_ylim()[1] == pytest.approx(33.35641 * left.get_ylim()[1])
 
 
+def test_a_long_verdict_stands_below_the_dispersion_and_within_the_figure() -> None:
+    note = "do not use: " + ", ".join(["imaginary modes", "residual stress", "truncation"] * 3)
+    figure = plot_bands_dos(chain(), density(), note=note, reference=chain())
+    figure.draw_without_rendering()
+    left = figure.axes[0]
+    assert left.get_xlabel().replace("\n", " ") == note
+    box, frame = left.xaxis.label.get_window_extent(), left.get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= frame.x1 + 1
+    assert 0 <= box.y0 < box.y1 <= frame.y0
+
+
 def test_density_of_each_element() -> None:
     dos = density(("Ca", "Ti", "O", "O", "O"))
     ax = plot_bands_dos(chain(), dos).axes[1]

@@ -146,12 +146,12 @@ def _write_files(phonons: Phonons, folder: Path) -> None:
     """Write the files one by one; nothing is visible under its final name yet."""
     from phonopy.phonon.dos import write_projected_dos, write_total_dos
 
-    from mlphonon.report.figures import plot_bands_dos, plot_thermal, save_figure
-
     ph = phonons.phonopy
     write_data(phonons, folder)
-    committee = phonons.committee
-    bands, dos, thermal = phonons.bands(), phonons.dos(projected=True), phonons.thermal()
+    dos = phonons.dos(projected=True)
+    # What these two return is written by phonopy, which keeps what it was last asked for.
+    phonons.bands()
+    phonons.thermal()
     if ph.band_structure is None or ph.thermal_properties is None:
         raise ResultError("phonopy kept no band structure or thermal properties")
     ph.band_structure.write_yaml(filename=folder / "band.yaml")
@@ -159,13 +159,8 @@ def _write_files(phonons: Phonons, folder: Path) -> None:
     total = phonons.dos()
     write_total_dos(total.frequencies, total.total, COMMENT, folder / "total_dos.dat")
     write_projected_dos(dos.frequencies, dos.projected, COMMENT, folder / "projected_dos.dat")
-    title = phonons.record.formula
-    spread = None if committee is None else committee.bands()
-    bars = None if committee is None else committee.thermal()
-    note = phonons.trust.headline
-    figure = plot_bands_dos(bands, dos, title=title, note=note, spread=spread)
-    save_figure(figure, folder / "bands_dos.png")
-    save_figure(plot_thermal(thermal, title=title, spread=bars), folder / "thermal.png")
+    phonons.plot(folder / "bands_dos.png")
+    phonons.plot_thermal(folder / "thermal.png")
     if phonons.explanation is not None and phonons.explanation.family:
         _write_family(phonons.explanation, folder)
 

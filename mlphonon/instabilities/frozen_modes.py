@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.build import make_supercell
 
 from mlphonon.instabilities.explanation import Well
-from mlphonon.instabilities.modes import FINEST, SAME_POINT, ModeSet
+from mlphonon.instabilities.modes import FINEST, SAME_POINT, ModeSet, denominator
 from mlphonon.units import THZ_OF_STIFFNESS
 
 if TYPE_CHECKING:
@@ -165,12 +165,9 @@ def commensurate_matrix(q: np.ndarray, cell: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If that is larger than `FINEST` cubed, or the wave vector has no small denominators.
+        If that is larger than `FINEST`.
     """
-    number = next(
-        (n for n in range(1, FINEST + 1) if np.allclose(n * q, np.rint(n * q), atol=SAME_POINT)),
-        None,
-    )
+    number = denominator(q)
     if number is None:
         raise ValueError(f"a wave of {q} fits into no small cell")
     steps = np.array(list(itertools.product(range(-number, number + 1), repeat=3)))

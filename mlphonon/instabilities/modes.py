@@ -108,9 +108,9 @@ def _points(phonons: Phonons) -> list[np.ndarray]:
 
     path = phonons.band_path.corners()
     special = [np.asarray(q) for chain in path for q in chain]
-    fine = [q for q in special if is_simple(q)]
+    fine = [q for q in special if denominator(q)]
     fitting = get_commensurate_points(np.asarray(phonons.phonopy.supercell_matrix))
-    short = [q for q in fitting if is_simple(q)]
+    short = [q for q in fitting if denominator(q)]
     kept: list[np.ndarray] = []
     for q in [np.zeros(3), *fine, *(q - np.rint(q - 1e-9) for q in short)]:
         if not any(_equivalent(phonons, q, other) for other in kept):
@@ -118,9 +118,10 @@ def _points(phonons: Phonons) -> list[np.ndarray]:
     return kept
 
 
-def is_simple(q: np.ndarray) -> bool:
-    """Tell whether a wave fits into `FINEST` cells or fewer along every axis."""
-    return any(np.allclose(n * q, np.rint(n * q), atol=SAME_POINT) for n in range(1, FINEST + 1))
+def denominator(q: np.ndarray) -> int | None:
+    """Return after how many cells, at most `FINEST`, a wave repeats along every axis, or None."""
+    cells = range(1, FINEST + 1)
+    return next((n for n in cells if np.allclose(n * q, np.rint(n * q), atol=SAME_POINT)), None)
 
 
 def _equivalent(phonons: Phonons, q: np.ndarray, other: np.ndarray) -> bool:

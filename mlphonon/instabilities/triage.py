@@ -9,7 +9,7 @@ import numpy as np
 
 from mlphonon.instabilities.explanation import Cause, ImaginaryMode
 from mlphonon.instabilities.frozen_modes import FrozenModes, freeze, nearest_simple
-from mlphonon.instabilities.modes import ModeSet, imaginary_modes, is_simple, modes_at
+from mlphonon.instabilities.modes import ModeSet, denominator, imaginary_modes, modes_at
 from mlphonon.trust.scale import rms_frequency
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _one(phonons: Phonons, potential: Potential, rested: Phonons | None, modes: 
 
 def _followed(phonons: Phonons, modes: ModeSet, threshold: float) -> ModeSet | None:
     """Return the modes to be frozen: these, or the lowest at the nearest simple wave vector."""
-    if is_simple(modes.q):
+    if denominator(modes.q):
         found = modes_at(phonons, modes.q, -threshold)
         return min(found, key=lambda one: abs(one.frequency - modes.frequency), default=None)
     reach = NEAR * _shortest(phonons)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +13,7 @@ from mlphonon.errors import ResultError
 from mlphonon.instabilities.explanation import Explanation
 from mlphonon.plain_structure import to_atoms
 from mlphonon.provenance import Record
+from mlphonon.whole_folder import write_folder
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
@@ -27,6 +25,7 @@ FORMAT = 2
 
 SUMMARY_TEMPERATURE = 300.0
 
+SUMMARY = "phonons.json"
 PARAMETERS = "phonopy_params.yaml"
 EXPLANATION = "explanation.json"
 
@@ -58,21 +57,7 @@ def summarise(phonons: Phonons) -> dict[str, Any]:
 
 def save(phonons: Phonons, folder: Path) -> Path:
     """Write every file of a result (see `Phonons.save`)."""
-    _refuse_foreign(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-    try:
-        _write_files(phonons, part)
-        part.chmod(0o777 & ~_umask())
-        _replace(part, folder)
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return folder
+    return write_folder(folder, SUMMARY, lambda part: _write_files(phonons, part))
 
 
 def load(folder: Path) -> tuple[Phonopy, Record, tuple[Phonons, ...], Explanation | None]:
@@ -81,7 +66,7 @@ def load(folder: Path) -> tuple[Phonopy, Record, tuple[Phonons, ...], Explanatio
     Its own two, other members of a committee, and what is said of imaginary modes.
     """
     try:
-        summary = json.loads((folder / "phonons.json").read_text())
+        summary = json.loads((folder / SUMMARY).read_text())
         record = Record.model_validate(summary["record"])
         loaded = _read_phonopy(folder / PARAMETERS, record)
         names = summary["committee"]["names"] if "committee" in summary else None
@@ -131,7 +116,7 @@ def write_data(phonons: Phonons, folder: Path) -> None:
     """Write what `load` reads, no more, into a folder that is there."""
     phonons.phonopy.save(folder / PARAMETERS, settings={"force_constants": True})
     text = json.dumps(summarise(phonons), indent=1) + "\n"
-    (folder / "phonons.json").write_text(text)
+    (folder / SUMMARY).write_text(text)
     if phonons.explanation is not None:
         (folder / EXPLANATION).write_text(phonons.explanation.model_dump_json(indent=1) + "\n")
     if phonons.committee is not None:
@@ -178,44 +163,3 @@ def _write_family(explanation: Explanation, folder: Path) -> None:
         file = children / f"{member.name.replace('/', '_')}.vasp"
         ase.io.write(file, to_atoms(member.structure), sort=True, direct=True)
     save_figure(plot_family(explanation), folder / "family.png")
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """Raise `ResultError` if `folder` holds anything but an earlier result."""
-    if folder.exists() and (
-        not folder.is_dir() or (any(folder.iterdir()) and not (folder / "phonons.json").exists())
-    ):
-        raise ResultError(
-            f"{folder} is there already and is not an earlier result",
-            fix="give another output folder, or move it away",
-        )
-
-
-def _replace(part: Path, folder: Path) -> None:
-    """Put `part` in the place of `folder`; an older result is moved aside first."""
-    if folder.exists():
-        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-        os.replace(folder, aside / "old")
-        try:
-            os.replace(part, folder)
-        except OSError:
-            os.replace(aside / "old", folder)
-            raise
-        finally:
-            shutil.rmtree(aside)
-    else:
-        os.replace(part, folder)
-
-
-def _cannot_write(folder: Path, error: OSError) -> ResultError:
-    return ResultError(
-        f"cannot write the result to {folder}",
-        error.strerror or str(error),
-        "free some space or choose another folder with -o",
-    )
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

@@ -62,9 +62,9 @@ def relax(
 
     Converged means: no force above ``settings.fmax`` and no stress component times the
     volume per atom above the same number in eV, so that strain and displacement of an atom
-    count alike. BFGS in the space of positions and logarithmic strain does most of it; what
-    it leaves is taken up by a second run about the new cell, since the strain of a large
-    change of volume is no longer a good coordinate.
+    count alike; of the stress only what ``settings.relax_cell`` lets go. BFGS in the space of
+    positions and logarithmic strain does most of it; what it leaves is taken up by a second run
+    about the new cell, since the strain of a large change of volume is no longer a good coordinate.
 
     Raises
     ------
@@ -114,7 +114,10 @@ class _Stage:
         self._atoms.calc = as_calculator(potential)
         self._settings = settings
         self._atoms.set_constraint(FixSymmetry(self._atoms, symprec=settings.symprec))
-        self._filter: Any = FrechetCellFilter(self._atoms)
+        self._filter: Any = self._atoms
+        if settings.relax_cell != "none":
+            volume_kept = settings.relax_cell == "shape"
+            self._filter = FrechetCellFilter(self._atoms, constant_volume=volume_kept)
 
     def run(self, limit: int, before: int, progress: StepCallback | None) -> int:
         """Take up to `limit` steps; returns how many were taken."""
@@ -136,9 +139,13 @@ class _Stage:
 
     def _largest_left(self) -> float:
         forces = np.linalg.norm(self._atoms.get_forces(), axis=1).max()
+        if self._settings.relax_cell == "none":
+            return float(forces)
+        stress = self._atoms.get_stress(voigt=False)
+        if self._settings.relax_cell == "shape":
+            stress = stress - np.trace(stress) / 3 * np.eye(3)
         volume_per_atom = self._atoms.get_volume() / len(self._atoms)
-        stress = np.abs(self._atoms.get_stress(voigt=True)).max() * volume_per_atom
-        return float(max(forces, stress))
+        return float(max(forces, np.abs(stress).max() * volume_per_atom))
 
     def plain_atoms(self) -> Atoms:
         """Return the atoms as they are now, without constraint and calculator."""

@@ -40,6 +40,10 @@ class PhononSettings(BaseModel):
     relax: bool = True
     """Relax cell and positions first; phonons are defined at a minimum of the potential used."""
 
+    relax_cell: Literal["all", "shape", "none"] = "all"
+    """What of the cell is relaxed with the positions: all of it; its shape, at the volume it was
+    given with; or nothing. Thermal expansion asks for the last two."""
+
     fmax: float = Field(default=1e-4, gt=0)
     """Largest force left, eV/A, and largest stress times volume per atom, eV. At 1e-2 the
     acoustic branches and soft modes still move visibly; at 1e-4 they do not."""

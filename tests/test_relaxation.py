@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms, units
@@ -15,10 +17,10 @@ from scipy.optimize import minimize_scalar
 from mlphonon.crystal import make_crystal, symmetry_count
 from mlphonon.errors import PotentialError, RelaxationError
 from mlphonon.potentials.calculator import AsePotential
-from mlphonon.potentials.potential import Evaluation
+from mlphonon.potentials.potential import Evaluation, Potential
 from mlphonon.relaxation import Relaxation, relax
 from mlphonon.settings import PhononSettings, make_settings
-from tests.crystals import corundum, triclinic
+from tests.crystals import corundum, quartz, triclinic
 from tests.springs import NetworkSprings
 
 
@@ -212,3 +214,22 @@ def test_crystal_is_left_alone() -> None:
     assert crystal.atoms == before
     assert crystal.atoms.calc is None
     assert not crystal.atoms.constraints
+
+
+@pytest.mark.parametrize("relax_cell", ["shape", "none"])
+def test_what_of_the_cell_is_held(embedded: Potential, relax_cell: str) -> None:
+    """Positions relax; the volume stays to rounding, and the shape where it is to be held."""
+    crystal = make_crystal(quartz())
+    squeezed = crystal.atoms.copy()
+    squeezed.set_cell(0.97 * squeezed.cell.array, scale_atoms=True)
+    crystal = replace(crystal, atoms=squeezed)
+    result = relax(crystal, embedded, make_settings(relax_cell=relax_cell, fmax=1e-3))
+    assert result.converged and result.fmax < 1e-3
+    assert result.volume_change == pytest.approx(0, abs=1e-9)
+    shape = result.atoms.cell.cellpar()[2] / result.atoms.cell.cellpar()[0]
+    before = squeezed.cell.cellpar()[2] / squeezed.cell.cellpar()[0]
+    moved = abs(shape / before - 1)
+    assert moved > 1e-4 if relax_cell == "shape" else moved < 1e-9
+    assert (
+        np.abs(result.atoms.get_scaled_positions() - squeezed.get_scaled_positions()).max() > 1e-4
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -209,17 +208,12 @@ class _Run:
 
     def _check_paths(self) -> None:
         """Find out before the work, not after it, that a file is missing or none can be written."""
-        from mlphonon.errors import CrystalError, ResultError
+        from mlphonon.errors import CrystalError
+        from mlphonon.whole_folder import check_writable
 
         if self.born is not None and not self.born.is_file():
             raise CrystalError(f"there is no file {self.born}", fix="give --born a BORN file")
-        nearest = next(path for path in (self.output, *self.output.parents) if path.exists())
-        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-            raise ResultError(
-                f"cannot write the results to {self.output}",
-                f"{nearest} {'may not be written' if nearest.is_dir() else 'is not a folder'}",
-                "choose another folder with -o",
-            )
+        check_writable(self.output)
 
     def _read(self, files: list[Path]) -> tuple[list[Crystal], int]:
         """Read all crystals before any work; names that clash get a number."""

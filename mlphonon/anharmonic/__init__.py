@@ -1,0 +1,1 @@
+"""Beyond the harmonic crystal: thermal expansion, heat conductivity, phonons at a temperature."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mlphonon.convergence import SupercellStep
 from mlphonon.force_constants.force_constants import Residuals
+from mlphonon.renormalisation import Renormalisation
 from mlphonon.settings import PhononSettings
 from mlphonon.trust.evidence import Evidence
 
@@ -65,6 +66,7 @@ class Record(BaseModel):
     truncation_THz: float | None = None
     evidence: Evidence | None = None
     born_charges: bool
+    renormalisation: Renormalisation | None = None
     versions: dict[str, str]
     seconds: dict[str, float]
 

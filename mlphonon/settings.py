@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mlphonon.errors import SettingsError
 
-Method = Literal["displacements", "autodiff", "regression"]
-"""Ways to the force constants."""
+Method = Literal["displacements", "autodiff", "regression", "sscha", "effective"]
+"""Ways to the force constants; the last two are those of a temperature (`renormalised_phonons`)."""
 
 METHOD_OF = {
     "displacement": "displacements",

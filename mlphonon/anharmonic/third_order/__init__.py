@@ -1,0 +1,1 @@
+"""Third-order force constants: how forces answer to two displacements at once."""

@@ -43,8 +43,9 @@ class Provenance(BaseModel):
     drift_eV_per_A3: float
     """Largest violation of the acoustic sum rule before it was imposed."""
 
-    held_out: float | None = None
-    """Relative error of unseen forces, where there was a fit."""
+    held_out: float
+    """Relative error of what is quadratic in a random displacement of all atoms, in forces that
+    were not used."""
 
     seconds: float
 

@@ -1,0 +1,42 @@
+"""The settings of third-order force constants: each default, and the reason for it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mlphonon.anharmonic.third_order.result import Route
+
+
+class ThirdOrderSettings(BaseModel):
+    """Everything that decides the third order, apart from the harmonic phonons and potential."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    method: Literal["auto"] | Route = "auto"
+    """Displaced pairs; random displacements of all atoms; second derivatives of displaced
+    crystals; or the cheapest that memory and potential allow."""
+
+    supercell: tuple[int, ...] | None = None
+    """3 or 9 integers in terms of the cell as it was given; chosen by `min_length` otherwise."""
+
+    min_length: float = Field(default=10.0, gt=0)
+    """Least perpendicular height of the automatic supercell, A. Third-order force constants are
+    shorter-ranged than second: most of the published ones are of 2x2x2 conventional cells."""
+
+    max_atoms: int = Field(default=400, ge=1)
+    """Most atoms in the supercell."""
+
+    cutoff: float | None = Field(default=None, gt=0)
+    """Pairs further apart than this are not displaced, triplets with a longer side not fitted, A;
+    None: all that the supercell tells apart."""
+
+    displacement: float | None = Field(default=None, gt=0, le=0.2)
+    """Length of displacements (root mean square of an atom's where all are displaced), A; by route
+    and precision otherwise: 0.03 as everybody does with DFT where forces are float32 or unknown,
+    much less where they are float64."""
+
+    row_dtype: Literal["float32", "float64"] = "float32"
+    """Of second derivatives of displaced crystals. In float32 they cost half and the third order
+    is right to 4e-4 (``benchmarks/third_order.md``)."""

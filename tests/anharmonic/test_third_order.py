@@ -48,7 +48,7 @@ def by_phono3py(embedded: Potential, phonons: Phonons) -> np.ndarray:
     phono3py = Phono3py(
         phonons.phonopy.primitive, 2 * np.eye(3, dtype=int), primitive_matrix=np.eye(3), log_level=0
     )
-    phono3py.generate_displacements(distance=1e-4)
+    phono3py.generate_displacements(distance=1e-3)
     moved = embedded.evaluate([to_ase(cell) for cell in phono3py.supercells_with_displacements])
     phono3py.forces = [one.forces for one in moved]
     phono3py.produce_fc3()
@@ -92,7 +92,7 @@ def test_every_route_is_phono3pys_own(
     settings = ThirdOrderSettings(method=route, supercell=(2, 2, 2))
     third = compute_third_order(phonons, embedded, settings, crystal=crystal)
     assert third.provenance.route == route
-    tolerance = {"displacements": 1e-4, "autodiff": 1e-3, "regression": 3e-4}[route]
+    tolerance = {"displacements": 3e-4, "autodiff": 1e-3, "regression": 3e-4}[route]
     assert relative(third.array, by_phono3py) < tolerance
     assert third.provenance.held_out < 2e-3
     np.testing.assert_array_equal(third.phono3py.fc2, phonons.phonopy.force_constants)
@@ -102,7 +102,7 @@ def test_rows_in_double_precision(
     embedded: Potential, phonons: Phonons, by_phono3py: np.ndarray
 ) -> None:
     settings = ThirdOrderSettings(method="autodiff", row_dtype="float64", supercell=(2, 2, 2))
-    assert relative(compute_third_order(phonons, embedded, settings).array, by_phono3py) < 5e-5
+    assert relative(compute_third_order(phonons, embedded, settings).array, by_phono3py) < 2e-4
 
 
 def test_symmetric_and_without_drift(embedded: Potential, phonons: Phonons) -> None:
@@ -149,5 +149,9 @@ def test_the_cheapest_is_taken(embedded: Potential, springs: Potential, phonons:
 def test_refusals(springs: Potential, spring_phonons: Phonons) -> None:
     with pytest.raises(PotentialError, match="gives no second derivatives"):
         compute_third_order(spring_phonons, springs, ThirdOrderSettings(method="autodiff"))
+    with pytest.raises(SettingsError, match="takes less than"):
+        compute_third_order(
+            spring_phonons, springs, ThirdOrderSettings(method="displacements", displacement=1e-4)
+        )
     with pytest.raises(SettingsError, match="at most 3 atoms"):
         compute_third_order(spring_phonons, springs, ThirdOrderSettings(max_atoms=3))

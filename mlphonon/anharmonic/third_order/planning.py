@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlphonon.anharmonic.third_order.autodiff import STEP, displace_atoms, solve_rows
-from mlphonon.anharmonic.third_order.displacements import FIELD, SMALL, displace_pairs, solve_pairs
+from mlphonon.anharmonic.third_order.displacements import (
+    FIELD,
+    SMALL,
+    displace_pairs,
+    solve_pairs,
+    visible_length,
+)
 from mlphonon.anharmonic.third_order.regression import (
     AMPLITUDE,
     MOST_COEFFICIENTS,
@@ -110,7 +116,8 @@ class Planner:
 
     def pairs(self) -> Plan:
         """Displaced pairs."""
-        length = self.settings.displacement or (SMALL if self._precise else FIELD)
+        usual = SMALL if self._precise else FIELD
+        length = visible_length(self.phono3py, usual, self.settings.displacement)
         number = displace_pairs(self.phono3py, length, self.settings.cutoff)
 
         def run(rest: np.ndarray, progress: ProgressCallback | None) -> Fit:
@@ -124,7 +131,8 @@ class Planner:
         if not isinstance(self.potential, DifferentiablePotential):
             raise not_differentiable(self.potential.info.name)
         engine = self.potential.in_precision(self.settings.row_dtype)
-        length = self.settings.displacement or STEP[self.settings.row_dtype]
+        usual = STEP[self.settings.row_dtype]
+        length = visible_length(self.phono3py, usual, self.settings.displacement)
         number = displace_atoms(self.phono3py, length, self.settings.cutoff)
         if not self._rows_fit():
             raise PotentialError(

@@ -11,6 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlphonon.anharmonic.conductivity.result import HeatConductivity
+    from mlphonon.anharmonic.conductivity.workflow import thermal_conductivity
     from mlphonon.committee import Committee
     from mlphonon.crystal import Crystal, make_crystal, read_crystals
     from mlphonon.errors import MlphononError
@@ -34,6 +36,7 @@ _HOMES = {
     "Crystal": "mlphonon.crystal",
     "DensityOfStates": "mlphonon.results",
     "Evaluation": "mlphonon.potentials.potential",
+    "HeatConductivity": "mlphonon.anharmonic.conductivity.result",
     "MlphononError": "mlphonon.errors",
     "PhononSettings": "mlphonon.settings",
     "Phonons": "mlphonon.phonons",
@@ -45,6 +48,7 @@ _HOMES = {
     "load_potential": "mlphonon.potentials.loading",
     "make_crystal": "mlphonon.crystal",
     "read_crystals": "mlphonon.crystal",
+    "thermal_conductivity": "mlphonon.anharmonic.conductivity.workflow",
     "with_dispersion": "mlphonon.potentials.dispersion",
 }
 
@@ -55,6 +59,7 @@ __all__ = [
     "Crystal",
     "DensityOfStates",
     "Evaluation",
+    "HeatConductivity",
     "MlphononError",
     "PhononSettings",
     "Phonons",
@@ -66,6 +71,7 @@ __all__ = [
     "load_potential",
     "make_crystal",
     "read_crystals",
+    "thermal_conductivity",
     "with_dispersion",
 ]
 

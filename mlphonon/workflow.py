@@ -123,7 +123,7 @@ def compute_phonons(
     chosen = make_settings(settings, **changes)
     reporter = reporter or Silent()
     watch = Stopwatch.start()
-    crystal = _take_crystal(structure, chosen)
+    crystal = take_crystal(structure, chosen)
     watch.lap("crystal")
     with reporter.step("loading the potential", None):
         load = partial(load_potential, device=device, allow_pickle=allow_pickle)
@@ -136,7 +136,8 @@ def compute_phonons(
     return _compute(crystal, engines[0], chosen, born, reporter, watch)
 
 
-def _take_crystal(structure: Any, settings: PhononSettings) -> Crystal:
+def take_crystal(structure: Any, settings: PhononSettings) -> Crystal:
+    """Read or check a structure, as `compute_phonons` takes it."""
     if isinstance(structure, str | Path):
         return read_crystal(Path(structure), settings.symprec)
     return make_crystal(structure, settings.symprec)

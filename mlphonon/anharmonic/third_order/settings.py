@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mlphonon.anharmonic.third_order.result import Route
+from mlphonon.errors import SettingsError
 
 
 class ThirdOrderSettings(BaseModel):
@@ -40,3 +41,36 @@ class ThirdOrderSettings(BaseModel):
     row_dtype: Literal["float32", "float64"] = "float32"
     """Of second derivatives of displaced crystals. In float32 they cost half and the third order
     is right to 4e-4 (``benchmarks/third_order.md``)."""
+
+    @field_validator("supercell", mode="before")
+    @classmethod
+    def _parse_supercell(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return None if value.strip() == "auto" else tuple(value.replace(",", " ").split())
+
+    @field_validator("supercell")
+    @classmethod
+    def _check_supercell(cls, value: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if value is not None and len(value) not in (3, 9):
+            raise ValueError("must be 'auto', 3 or 9 whole numbers")
+        return value
+
+
+def make_third_order_settings(**changes: Any) -> ThirdOrderSettings:
+    """Return the settings with changes.
+
+    Raises
+    ------
+    SettingsError
+        If a value cannot be used; one line that names it.
+    """
+    try:
+        return ThirdOrderSettings.model_validate(changes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"][:1])
+        message = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(
+            f"third order: '{name}' cannot be {first['input']!r}", message, "give another value"
+        ) from error

@@ -1,0 +1,75 @@
+"""The settings of a heat conductivity: each default, and the reason for it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from mlphonon.errors import SettingsError
+
+
+class ConductivitySettings(BaseModel):
+    """Everything that decides a heat conductivity, apart from the force constants."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    temperatures: tuple[float, ...] = Field(default=(300.0,), min_length=1)
+    """K."""
+
+    transport: Literal["rta", "lbte", "wigner", "wigner-lbte"] = "wigner"
+    """Relaxation-time approximation; the linearised Boltzmann equation solved directly; the
+    Wigner equation (Simoncelli, Marzari and Mauri, Nat. Phys. 15, 809 (2019)), which adds what
+    flows between bands, with populations by either. Wigner costs no more than the first and is
+    right where the first is not: glasses of bands, ultralow conductivities."""
+
+    mesh: float | tuple[int, int, int] | Literal["converged"] = 60.0
+    """Length that sets the q mesh, A (about length / a points along an axis), three numbers, or
+    "converged": grown until the conductivity changes by less than `tolerance`."""
+
+    cutoff: float | Literal["auto"] | None = None
+    """Of the third order, A (see `ThirdOrderSettings.cutoff`); "auto": shells of neighbours are
+    added until the conductivity changes by less than `tolerance`, twice."""
+
+    tolerance: float = Field(default=0.03, gt=0)
+    """Relative change of the conductivity at which a mesh or a cutoff counts as converged."""
+
+    isotope: bool = False
+    """Scattering by the natural mixture of isotopes (Tamura)."""
+
+    boundary: float | None = Field(default=None, gt=0)
+    """Length that phonons travel at most, m: the size of grains or of a wire."""
+
+    @field_validator("temperatures")
+    @classmethod
+    def _check_temperatures(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if min(value) <= 0:
+            raise ValueError("must be above zero: at 0 K nothing scatters")
+        return value
+
+    @field_validator("mesh", "cutoff")
+    @classmethod
+    def _check_lengths(cls, value: Any) -> Any:
+        numbers = value if isinstance(value, tuple) else (value,)
+        if value is not None and not isinstance(value, str) and min(numbers) <= 0:
+            raise ValueError("must be above zero")
+        return value
+
+
+def make_conductivity_settings(**changes: Any) -> ConductivitySettings:
+    """Return the settings with changes.
+
+    Raises
+    ------
+    SettingsError
+        If a value cannot be used; one line that names it.
+    """
+    try:
+        return ConductivitySettings.model_validate(changes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"][:1])
+        message = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(
+            f"setting '{name}' cannot be {first['input']!r}", message, "give another value"
+        ) from error

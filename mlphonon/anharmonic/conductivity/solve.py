@@ -37,6 +37,9 @@ METRE = 1e6
 IMAGINARY = -0.05
 """THz; modes below are imaginary, those above that are negative are noise near Gamma."""
 
+SAMPLES = 201
+"""Points of an accumulation."""
+
 SHORT = 0.5
 """Share of modes with a lifetime below a period above which phonons are no particles."""
 
@@ -73,7 +76,12 @@ def conduct(
     told, begun = reporter or Silent(), time.perf_counter()
     phono3py.mesh_numbers = settings.mesh
     with one_blas_thread():
-        phono3py.init_phph_interaction(exclude_gamma_acoustic=True, symmetrize_tetrahedra=False)
+        # Without these a crystal that is turned conducts differently, by 1 % on coarse meshes.
+        phono3py.init_phph_interaction(
+            exclude_gamma_acoustic=True,
+            symmetrize_tetrahedra=True,
+            average_degenerate_weights=True,
+        )
         phono3py.run_phonon_solver()
     _check_memory(phono3py, settings)
     lowest = float(np.asarray(phono3py.get_phonon_data()[0]).min())
@@ -202,7 +210,10 @@ def _tensors(six: np.ndarray) -> np.ndarray:
 
 
 def _accumulate(phono3py: Phono3py, points: np.ndarray, modes: np.ndarray) -> Accumulation:
-    """Let phonopy integrate conductivities of modes along an axis by tetrahedra."""
+    """Let phonopy integrate conductivities of modes along an axis by tetrahedra.
+
+    Mean free paths, one set for each temperature, are sampled evenly in their logarithm.
+    """
     from phonopy.phonon.grid import get_ir_grid_points
     from phonopy.phonon.spectrum import TetrahedronDOSAccumulator
 
@@ -210,14 +221,19 @@ def _accumulate(phono3py: Phono3py, points: np.ndarray, modes: np.ndarray) -> Ac
     irreducible, _, mapping = get_ir_grid_points(grid)
     # Infinite paths of modes that nothing scatters carry no heat here.
     finite = np.where(np.isfinite(points), np.maximum(points, 0), 0)
+    sampling = None
+    if points.ndim == 3:
+        positive = finite[finite > 0]
+        sampling = np.geomspace(max(positive.min(), 1e-6 * positive.max()), positive.max(), SAMPLES)
     with one_blas_thread():
         found = TetrahedronDOSAccumulator(
             finite,
             grid,
+            sampling_points=sampling,
             mode_property=np.ascontiguousarray(modes),
             ir_grid_points=irreducible,
             ir_grid_map=mapping,
-            num_sampling_points=201,
+            num_sampling_points=SAMPLES,
         ).result
     axis = np.asarray(found.sampling_points)
     n = len(modes)

@@ -60,6 +60,10 @@ def run_benchmark(
         list[str] | None,
         typer.Option(help="relaxed (by the potential) or dft; [both], the first is ranked by."),
     ] = None,
+    conductivity: Annotated[
+        bool,
+        typer.Option("--conductivity", help="Heat conductivity too, where DFT's is known: slow."),
+    ] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Compute those again that failed.")
     ] = False,
@@ -92,6 +96,7 @@ def run_benchmark(
         "structures": structure,
         "supercell": supercell,
         "min_length": min_length,
+        "conductivity": True if conductivity else None,
     }
     protocol = make_protocol(**{name: v for name, v in changes.items() if v is not None})
     found = find_reference(reference, data)

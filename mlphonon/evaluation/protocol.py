@@ -46,6 +46,10 @@ class Protocol(BaseModel):
     min_length: float = Field(default=12.0, gt=0)
     """Least height of our own supercell, A, and of that of a reference which names none."""
 
+    conductivity: bool = False
+    """Compare the heat conductivity too, at the first structure, where DFT's is known: minutes
+    for each crystal."""
+
     temperature: float = Field(default=300.0, gt=0)
     """Of the thermal properties, K."""
 

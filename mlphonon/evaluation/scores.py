@@ -12,6 +12,7 @@ import numpy as np
 from mlphonon.errors import ResultError
 from mlphonon.evaluation.manifest import Manifest, read_manifest
 from mlphonon.evaluation.metrics.bootstrap import bootstrap_interval
+from mlphonon.evaluation.metrics.conductivity import WORST
 from mlphonon.evaluation.metrics.stability import Confusion, StabilityRule
 from mlphonon.evaluation.record import (
     Comparison,
@@ -22,6 +23,9 @@ from mlphonon.evaluation.record import (
     read_record,
 )
 from mlphonon.evaluation.runner import CRYSTALS
+
+COUNTED = ("kappa_sre", "kappa_srme")
+"""Errors in which crystals that failed count `WORST`."""
 
 RANKED_BY = ("mae_THz", "spectrum_THz", "heat_capacity")
 """What crystals are ranked by: the first of these that the reference allows."""
@@ -111,6 +115,9 @@ class Scores:
     def values(self, name: str, structure: Structure | None = None) -> np.ndarray:
         """Return one error (potential minus DFT) of every crystal that has it, shape (n,)."""
         found = [one.errors[name] for _, one in self.computed(structure) if name in one.errors]
+        if name in COUNTED and found:
+            at = structure or self.structures[0]
+            found += [WORST for _, where, _ in self.failures() if where == at]
         return np.array(found)
 
     def mean(self, name: str, structure: Structure | None = None, *, absolute: bool) -> Mean:

@@ -11,6 +11,7 @@ import numpy as np
 from mlphonon.crystal import Crystal, make_crystal, reduced_formula
 from mlphonon.errors import MlphononError
 from mlphonon.evaluation.bands import reference_points
+from mlphonon.evaluation.heat import heat_errors
 from mlphonon.evaluation.matching import Matched, reordered
 from mlphonon.evaluation.metrics.acoustic import Elasticity, UnstableWavesError, elasticity
 from mlphonon.evaluation.metrics.frequencies import (
@@ -66,9 +67,13 @@ def score_crystal(
     for structure in protocol.structures:
         try:
             matched = _compute(reference, potential, protocol, structure)
-            compared[structure] = compare(matched, protocol.temperature)
+            found = compare(matched, protocol.temperature)
             if structure == protocol.structures[0]:
                 curves = _curves(matched)
+                if protocol.conductivity:
+                    heat = heat_errors(matched, potential, protocol)
+                    found = found.model_copy(update={"errors": found.errors | heat})
+            compared[structure] = found
         except MlphononError as error:
             compared[structure] = Comparison(failure=str(error))
         # A set of thousands is not to end at one crystal; the reason stands in its row.

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+WORST = 2.0
+"""Either error where there is no number of ours: a crystal that failed, left its space group or
+has imaginary modes. The leaderboard counts so."""
+
 
 @dataclass(frozen=True)
 class Conductivity:

@@ -88,6 +88,7 @@ def _crystal(
 ) -> ReferenceCrystal:
     with reading(path, key):
         weights = np.array(columns["weights"][row])
+        q_mesh = columns["q_mesh"][row]
         return ReferenceCrystal(
             key=key,
             atoms=atoms,
@@ -101,6 +102,8 @@ def _crystal(
                 modes=np.array(columns["mode_kappa_TOT_ave"][row][0]),
                 n_mesh=int(weights.sum()),
             ),
+            third_order_supercell=np.array(atoms.info["fc3_supercell"], dtype=int),
+            q_mesh=(int(q_mesh[0]), int(q_mesh[1]), int(q_mesh[2])),
         )
 
 

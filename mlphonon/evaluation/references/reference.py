@@ -46,6 +46,10 @@ class ReferenceCrystal:
         Of `atoms`, for all that needs eigenvectors.
     conductivity : Conductivity, optional
         On the q-points of `spectrum`, at 300 K.
+    third_order_supercell : ndarray, shape (3, 3), optional
+        Of DFT's third-order force constants.
+    q_mesh : tuple of int, optional
+        Whose irreducible points `qpoints` are.
     """
 
     key: str
@@ -58,6 +62,8 @@ class ReferenceCrystal:
     moduli: Mapping[str, float] = field(default_factory=dict)
     force_constants: Phonopy | None = None
     conductivity: Conductivity | None = None
+    third_order_supercell: np.ndarray | None = None
+    q_mesh: tuple[int, int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.qpoints is None:

@@ -94,8 +94,9 @@ LONG_WAVES = (
     Column("velocity_percent", "sound (%)", "absolute error of Debye's mean sound velocity"),
     Column("bulk_modulus_GPa", "B (GPa)", "absolute error of the bulk modulus", digits=1),
     Column("shear_modulus_GPa", "G (GPa)", "absolute error of the shear modulus", digits=1),
-    Column("kappa_sre", "kappa SRE", "symmetric relative error of the heat conductivity"),
-    Column("kappa_srme", "kappa SRME", "the same mode by mode"),
+    Column("kappa_sre", "kappa SRE", "symmetric relative error of kappa"),
+    Column("kappa_srme", "kappa SRME", "the same mode by mode; failures count 2", interval=True),
+    Column("kappa_ratio", "kappa ratio", "heat conductivity over DFT's", "plain"),
 )
 STABILITY = ("rule", "stable, rightly", "wrongly", "unstable, wrongly", "rightly")
 

@@ -31,6 +31,7 @@ def write_phonondb(folder: Path, **changes: object) -> None:
         "frequencies": {"7": [[0.0, 0, 0, 3, 3, 4], [1.0, 2, 3, 4, 5, 6]]},
         "qpoints": {"7": [[0, 0, 0], [0.5, 0, 0]]},
         "weights": {"7": [2, 6]},
+        "q_mesh": {"7": [2, 2, 2]},
         "kappa_TOT_ave": {"7": [42.0]},
         "mode_kappa_TOT_ave": {"7": [np.full((2, 6), 28.0).tolist()]},
         **changes,
@@ -43,6 +44,7 @@ def write_phonondb(folder: Path, **changes: object) -> None:
             "name": name,
             "mp_id": mp_id,
             "fc2_supercell": (4 * np.eye(3, dtype=int)).tolist(),
+            "fc3_supercell": (2 * np.eye(3, dtype=int)).tolist(),
             "primitive_matrix": [[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]],
         }
         cells.append(atoms)
@@ -57,6 +59,8 @@ def test_a_crystal_of_phonondb(tmp_path: Path) -> None:
     assert crystal.key == "MgO_mp-1265"
     assert crystal.supercell_matrix.tolist() == (4 * np.eye(3)).tolist()
     assert crystal.spectrum.weights.tolist() == [2, 6]
+    assert crystal.third_order_supercell.tolist() == (2 * np.eye(3)).tolist()
+    assert crystal.q_mesh == (2, 2, 2)
     assert crystal.conductivity.n_mesh == 8
     assert crystal.conductivity.modes.sum() / 8 == crystal.conductivity.total == 42.0
 

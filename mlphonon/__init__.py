@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlphonon.anharmonic.conductivity.result import HeatConductivity
     from mlphonon.anharmonic.conductivity.workflow import thermal_conductivity
+    from mlphonon.anharmonic.expansion.quasi_harmonic import quasi_harmonic
+    from mlphonon.anharmonic.expansion.result import QuasiHarmonic
     from mlphonon.committee import Committee
     from mlphonon.crystal import Crystal, make_crystal, read_crystals
     from mlphonon.errors import MlphononError
@@ -42,11 +44,13 @@ _HOMES = {
     "Phonons": "mlphonon.phonons",
     "Potential": "mlphonon.potentials.potential",
     "PotentialInfo": "mlphonon.potentials.potential",
+    "QuasiHarmonic": "mlphonon.anharmonic.expansion.result",
     "ThermalProperties": "mlphonon.results",
     "compute_phonons": "mlphonon.workflow",
     "install_potential": "mlphonon.potentials.named.installation",
     "load_potential": "mlphonon.potentials.loading",
     "make_crystal": "mlphonon.crystal",
+    "quasi_harmonic": "mlphonon.anharmonic.expansion.quasi_harmonic",
     "read_crystals": "mlphonon.crystal",
     "thermal_conductivity": "mlphonon.anharmonic.conductivity.workflow",
     "with_dispersion": "mlphonon.potentials.dispersion",
@@ -65,11 +69,13 @@ __all__ = [
     "Phonons",
     "Potential",
     "PotentialInfo",
+    "QuasiHarmonic",
     "ThermalProperties",
     "compute_phonons",
     "install_potential",
     "load_potential",
     "make_crystal",
+    "quasi_harmonic",
     "read_crystals",
     "thermal_conductivity",
     "with_dispersion",

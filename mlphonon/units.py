@@ -13,3 +13,6 @@ THZ_OF_STIFFNESS = 15.633302
 
 GAS_CONSTANT = 8.31446261815324
 """J/K/mol."""
+
+J_PER_EV_MOL = 96485.33212331
+"""One eV for each of a mole, J/mol."""

@@ -136,6 +136,32 @@ def compute_phonons(
     return _compute(crystal, engines[0], chosen, born, reporter, watch)
 
 
+def compute_in_supercell(
+    crystal: Crystal,
+    potential: Potential,
+    settings: PhononSettings,
+    matrix: np.ndarray,
+    reporter: Reporter | None = None,
+) -> Phonons:
+    """Compute the phonons of a crystal as `compute_phonons`, in a supercell that must be.
+
+    Parameters
+    ----------
+    crystal : Crystal
+        Its `atoms` may be strained.
+    potential : Potential
+        Ready to evaluate.
+    settings : PhononSettings
+        All but the supercell.
+    matrix : ndarray of int, shape (3, 3)
+        In phonopy's convention, relative to the primitive cell.
+    reporter : Reporter, optional
+        Is told what is being done.
+    """
+    told = reporter or Silent()
+    return _compute(crystal, potential, settings, None, told, Stopwatch.start(), matrix)
+
+
 def take_crystal(structure: Any, settings: PhononSettings) -> Crystal:
     """Read or check a structure, as `compute_phonons` takes it."""
     if isinstance(structure, str | Path):

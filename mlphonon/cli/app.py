@@ -15,6 +15,7 @@ from mlphonon.cli import (
     finetune,
     phonons,
     potentials,
+    qha,
     screen,
     train,
 )
@@ -29,6 +30,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("phonons")(phonons.phonons)
+app.command("qha")(qha.qha)
 app.command("conductivity")(conductivity.conductivity)
 app.add_typer(potentials.app)
 app.add_typer(benchmark.app)

@@ -1,0 +1,1 @@
+"""Quasi-harmonic approximation: free energies at several volumes or shapes, minimised."""

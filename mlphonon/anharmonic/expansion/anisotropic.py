@@ -1,0 +1,143 @@
+"""Free energies over the lengths of the axes, minimised freely. phonopy fits the surface."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlphonon.anharmonic.expansion.result import Axes
+from mlphonon.anharmonic.strained import strained_phonons
+from mlphonon.errors import CrystalError
+from mlphonon.force_constants.cells import to_phonopy
+from mlphonon.threads import one_blas_thread
+from mlphonon.units import J_PER_EV_MOL
+
+if TYPE_CHECKING:
+    from phonopy import Phonopy
+
+    from mlphonon.anharmonic.expansion.settings import ExpansionSettings
+    from mlphonon.phonons import Phonons
+    from mlphonon.potentials.potential import Potential
+    from mlphonon.workflow import Reporter
+
+POINTS = {2: 5, 3: 4}
+"""Lengths of each axis, by how many are independent: 25 or 64 cells for a cubic polynomial of 10
+or 20 coefficients."""
+
+
+def free_axes(
+    phonons: Phonons,
+    potential: Potential,
+    settings: ExpansionSettings,
+    temperatures: np.ndarray,
+    reporter: Reporter,
+) -> Axes:
+    """Minimise the free energy over the lengths of the axes at each temperature.
+
+    Parameters
+    ----------
+    phonons : Phonons
+        At the minimum.
+    potential : Potential
+        The one they were made with.
+    settings : ExpansionSettings
+        Range of volumes; a third of it, on each axis.
+    temperatures : ndarray, shape (n,)
+        K.
+    reporter : Reporter
+        Is told what is being done.
+
+    Raises
+    ------
+    CrystalError
+        If the crystal has one axis alone, or angles that are free, or too few cells are stable.
+    """
+    from phonopy.qha.anisotropic import run_anisotropic_qha
+
+    groups = independent_axes(phonons)
+    low, high = settings.smallest / 3, settings.largest / 3
+    steps = np.linspace(low, high, POINTS[len(groups)])
+    cells: list[Phonopy] = []
+    energies: list[float] = []
+    free: list[np.ndarray] = []
+    combinations = list(product(steps, repeat=len(groups)))
+    step = temperatures[1] - temperatures[0]
+    grid = np.append(temperatures, temperatures[-1] + step)
+    for number, strains in enumerate(combinations):
+        reporter.say(f"cell {number + 1} of {len(combinations)}")
+        stretch = np.eye(3)
+        for axes, strain in zip(groups, strains, strict=True):
+            stretch[axes, axes] += strain
+        found = strained_phonons(phonons, potential, stretch, "none", reporter)
+        if not found.stability.stable_by_threshold:
+            continue
+        cells.append(conventional_phonopy(found))
+        energies.append(found.record.energy_eV_per_atom * len(found.phonopy.primitive))
+        # kJ/mol of primitive cells to eV.
+        free.append(1000 * found.thermal(grid.tolist()).free_energy / J_PER_EV_MOL)
+    if len(cells) < 12 * (len(groups) - 1):
+        raise CrystalError(
+            f"{phonons.record.name} has imaginary modes in {len(combinations) - len(cells)} of"
+            f" {len(combinations)} cells",
+            "too few are left for a surface of free energies",
+            "take a narrower range of volumes",
+        )
+    with one_blas_thread():
+        result = run_anisotropic_qha(
+            cells,
+            grid,
+            energies,
+            phonon_free_energies=np.array(free).T,
+            pressure=settings.pressure or None,
+        )
+    lengths = np.asarray(result.equilibrium_lattice_parameters)
+    expansions = np.asarray(result.axial_thermal_expansions)
+    return Axes(lengths[: len(temperatures)], expansions[: len(temperatures)])
+
+
+def independent_axes(phonons: Phonons) -> list[list[int]]:
+    """Return which Cartesian axes stretch together, by the crystal family.
+
+    Raises
+    ------
+    CrystalError
+        If that is one group alone (cubic), or angles are free (monoclinic, triclinic).
+    """
+    number = int(phonons.record.spacegroup.rpartition("(")[2].rstrip(")"))
+    if number < 16:
+        raise CrystalError(
+            f"the angles of {phonons.record.name} are free",
+            f"{phonons.record.spacegroup} is monoclinic or triclinic",
+            "leave out --anisotropic",
+        )
+    if number >= 195:
+        raise CrystalError(
+            f"{phonons.record.name} is cubic and expands alike in all directions",
+            fix="leave out --anisotropic",
+        )
+    return [[0], [1], [2]] if number < 75 else [[0, 1], [2]]
+
+
+def conventional_phonopy(phonons: Phonons) -> Phonopy:
+    """Return a phonopy object of the conventional cell, without force constants.
+
+    phonopy reads lengths of axes off the cell it is given; ours are primitive.
+    """
+    import spglib
+    from ase import Atoms
+    from phonopy import Phonopy
+
+    atoms = phonons.atoms
+    cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
+    found = spglib.standardize_cell(cell, no_idealize=True, symprec=phonons.record.settings.symprec)
+    lattice, positions, numbers = found
+    conventional = Atoms(numbers, cell=lattice, scaled_positions=positions, pbc=True)
+    return Phonopy(
+        to_phonopy(conventional),
+        np.eye(3, dtype=int),
+        primitive_matrix="auto",
+        symprec=phonons.record.settings.symprec,
+        log_level=0,
+    )

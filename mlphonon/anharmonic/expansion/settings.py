@@ -1,0 +1,88 @@
+"""The settings of a quasi-harmonic calculation: each default, and the reason for it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mlphonon.errors import SettingsError
+
+
+class ExpansionSettings(BaseModel):
+    """Everything that decides an expansion, apart from crystal, potential and harmonic settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    temperatures: tuple[float, float, float] = (0.0, 1000.0, 10.0)
+    """First and last temperature and the step between, K. Slopes are differences over a step."""
+
+    smallest: float = Field(default=-0.04, gt=-0.5, lt=0)
+    """Relative change of the smallest volume."""
+
+    largest: float = Field(default=0.08, gt=0, lt=1)
+    """Of the largest at first; further ones are added until the volume at the last temperature
+    lies among them."""
+
+    furthest: float = Field(default=0.2, gt=0, lt=1)
+    """Relative change of volume beyond which none is added."""
+
+    volumes: int = Field(default=9, ge=5, le=50)
+    """Between smallest and largest, evenly."""
+
+    cell: Literal["shape", "isotropic"] = "shape"
+    """Whether the shape of a cell that is not cubic relaxes at each volume."""
+
+    relax_positions: bool = True
+    """Relax positions in each cell. Leaving that out is right only where symmetry fixes them."""
+
+    anisotropic: bool = False
+    """Minimise the free energy over the lengths of the axes, not along the shapes that are best at
+    rest: for crystals with two or three independent axes at right angles, or hexagonal ones."""
+
+    eos: Literal["vinet", "birch_murnaghan", "murnaghan"] = "vinet"
+    """Equation of state."""
+
+    pressure: float = 0.0
+    """GPa."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parse_temperatures(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("temperatures"), str):
+            parts = values["temperatures"].split(":")
+            return values | {"temperatures": tuple(parts)}
+        return values
+
+    @model_validator(mode="after")
+    def _check_temperatures(self) -> ExpansionSettings:
+        first, last, step = self.temperatures
+        if not (0 <= first < last and 0 < step <= (last - first) / 3):
+            raise ValueError("temperatures must be first:last:step with four of them at least")
+        return self
+
+    def grid(self) -> np.ndarray:
+        """Return the temperatures, K."""
+        first, last, step = self.temperatures
+        return first + step * np.arange(int(np.floor((last - first) / step + 1e-9)) + 1)
+
+
+def make_expansion_settings(**changes: Any) -> ExpansionSettings:
+    """Return the settings with changes.
+
+    Raises
+    ------
+    SettingsError
+        If a value cannot be used; one line that names it.
+    """
+    try:
+        return ExpansionSettings.model_validate(changes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"][:1]) or "temperatures"
+        message = first["msg"].removeprefix("Value error, ")
+        value = changes.get(name, first["input"])
+        raise SettingsError(
+            f"setting '{name}' cannot be {value!r}", message, "give another value"
+        ) from error

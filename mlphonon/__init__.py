@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlphonon.anharmonic.conductivity.workflow import thermal_conductivity
     from mlphonon.anharmonic.expansion.quasi_harmonic import quasi_harmonic
     from mlphonon.anharmonic.expansion.result import QuasiHarmonic
+    from mlphonon.anharmonic.gruneisen.result import Gruneisen
     from mlphonon.committee import Committee
     from mlphonon.crystal import Crystal, make_crystal, read_crystals
     from mlphonon.errors import MlphononError
@@ -38,6 +39,7 @@ _HOMES = {
     "Crystal": "mlphonon.crystal",
     "DensityOfStates": "mlphonon.results",
     "Evaluation": "mlphonon.potentials.potential",
+    "Gruneisen": "mlphonon.anharmonic.gruneisen.result",
     "HeatConductivity": "mlphonon.anharmonic.conductivity.result",
     "MlphononError": "mlphonon.errors",
     "PhononSettings": "mlphonon.settings",
@@ -63,6 +65,7 @@ __all__ = [
     "Crystal",
     "DensityOfStates",
     "Evaluation",
+    "Gruneisen",
     "HeatConductivity",
     "MlphononError",
     "PhononSettings",

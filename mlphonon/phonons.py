@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from phonopy import Phonopy
 
+    from mlphonon.anharmonic.gruneisen.result import Gruneisen
     from mlphonon.committee import Committee
     from mlphonon.instabilities.explanation import Explanation
     from mlphonon.trust.verdict import Trust
@@ -290,6 +291,32 @@ class Phonons:
         engine = load_potential(potential, **options)
         found = explain_instabilities(self, engine, reporter=reporter)
         return Phonons(self._phonopy, self._record, self._others, found)
+
+    def gruneisen(
+        self, potential: Any = None, reporter: Reporter | None = None, **settings: Any
+    ) -> Gruneisen:
+        """Return mode Grueneisen parameters, from differences between volumes.
+
+        Parameters
+        ----------
+        potential : str, path, ASE calculator or Potential, optional
+            That the phonons were made with; loaded by its name otherwise.
+        reporter : Reporter, optional
+            Is told what is being done.
+        **settings
+            Of `mlphonon.anharmonic.gruneisen.by_volume.GruneisenSettings`, such as
+            ``third_order=True``.
+
+        Raises
+        ------
+        MlphononError
+            If the potential cannot be loaded as it was, or fails on a strained crystal.
+        """
+        from mlphonon.anharmonic.gruneisen.by_volume import GruneisenSettings, gruneisen_parameters
+        from mlphonon.potentials.loading import load_potential
+
+        engine = None if potential is None else load_potential(potential)
+        return gruneisen_parameters(self, engine, GruneisenSettings(**settings), reporter)
 
     def summary(self) -> dict[str, Any]:
         """Return what one wants to know at a glance, as plain types; units in the names."""

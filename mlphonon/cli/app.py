@@ -13,6 +13,7 @@ from mlphonon.cli import (
     conductivity,
     dataset,
     finetune,
+    gruneisen,
     phonons,
     potentials,
     qha,
@@ -30,6 +31,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("phonons")(phonons.phonons)
+app.command("gruneisen")(gruneisen.gruneisen)
 app.command("qha")(qha.qha)
 app.command("conductivity")(conductivity.conductivity)
 app.add_typer(potentials.app)

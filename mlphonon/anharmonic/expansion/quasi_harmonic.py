@@ -134,9 +134,15 @@ def expand(
     Raises
     ------
     CrystalError
-        If imaginary modes leave fewer than five volumes.
+        If the crystal is not stable at rest, or imaginary modes leave fewer than five volumes.
     """
     told = reporter or Silent()
+    if not phonons.stability.stable_by_threshold:
+        raise CrystalError(
+            f"{phonons.record.name} is not stable at rest: {phonons.stability.describe()}",
+            "a quasi-harmonic calculation has no free energy for imaginary modes",
+            "see 'mlphonon phonons --explain', or use 'mlphonon anharmonic'",
+        )
     found = _Volumes(phonons, potential, settings, told)
     strains = np.linspace(settings.smallest, settings.largest, settings.volumes)
     points = found.at(list(strains))

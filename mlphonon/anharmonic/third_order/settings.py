@@ -19,8 +19,9 @@ class ThirdOrderSettings(BaseModel):
     """Displaced pairs; random displacements of all atoms; second derivatives of displaced
     crystals; or the cheapest that memory and potential allow."""
 
-    supercell: tuple[int, ...] | None = None
-    """3 or 9 integers in terms of the cell as it was given; chosen by `min_length` otherwise."""
+    supercell: tuple[int, ...] | Literal["harmonic"] | None = None
+    """3 or 9 integers in terms of the cell as it was given, or "harmonic": that of the phonons;
+    chosen by `min_length` otherwise."""
 
     min_length: float = Field(default=10.0, gt=0)
     """Least perpendicular height of the automatic supercell, A. Third-order force constants are
@@ -47,13 +48,15 @@ class ThirdOrderSettings(BaseModel):
     def _parse_supercell(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        return None if value.strip() == "auto" else tuple(value.replace(",", " ").split())
+        if value.strip() in ("auto", "harmonic"):
+            return None if value.strip() == "auto" else "harmonic"
+        return tuple(value.replace(",", " ").split())
 
     @field_validator("supercell")
     @classmethod
-    def _check_supercell(cls, value: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        if value is not None and len(value) not in (3, 9):
-            raise ValueError("must be 'auto', 3 or 9 whole numbers")
+    def _check_supercell(cls, value: Any) -> Any:
+        if isinstance(value, tuple) and len(value) not in (3, 9):
+            raise ValueError("must be 'auto', 'harmonic', 3 or 9 whole numbers")
         return value
 
 

@@ -36,6 +36,8 @@ def choose_matrix(
     SettingsError
         If more than ``max_atoms`` would be needed, or it is not 3 or 9 integers.
     """
+    if settings.supercell == "harmonic":
+        return np.array(phonons.phonopy.supercell_matrix)
     chosen = make_settings(
         phonons.record.settings,
         supercell="auto" if settings.supercell is None else settings.supercell,

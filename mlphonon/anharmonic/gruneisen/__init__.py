@@ -1,0 +1,1 @@
+"""Grueneisen parameters: how frequencies answer to a change of volume."""

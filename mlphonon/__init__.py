@@ -11,6 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlphonon.anharmonic.at_temperature import PhononsAtTemperature
+    from mlphonon.anharmonic.temperature import renormalised_phonons
     from mlphonon.committee import Committee
     from mlphonon.crystal import Crystal, make_crystal, read_crystals
     from mlphonon.errors import MlphononError
@@ -37,6 +39,7 @@ _HOMES = {
     "MlphononError": "mlphonon.errors",
     "PhononSettings": "mlphonon.settings",
     "Phonons": "mlphonon.phonons",
+    "PhononsAtTemperature": "mlphonon.anharmonic.at_temperature",
     "Potential": "mlphonon.potentials.potential",
     "PotentialInfo": "mlphonon.potentials.potential",
     "ThermalProperties": "mlphonon.results",
@@ -45,6 +48,7 @@ _HOMES = {
     "load_potential": "mlphonon.potentials.loading",
     "make_crystal": "mlphonon.crystal",
     "read_crystals": "mlphonon.crystal",
+    "renormalised_phonons": "mlphonon.anharmonic.temperature",
     "with_dispersion": "mlphonon.potentials.dispersion",
 }
 
@@ -58,6 +62,7 @@ __all__ = [
     "MlphononError",
     "PhononSettings",
     "Phonons",
+    "PhononsAtTemperature",
     "Potential",
     "PotentialInfo",
     "ThermalProperties",
@@ -66,6 +71,7 @@ __all__ = [
     "load_potential",
     "make_crystal",
     "read_crystals",
+    "renormalised_phonons",
     "with_dispersion",
 ]
 

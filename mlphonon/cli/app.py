@@ -8,7 +8,16 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from mlphonon.cli import benchmark, dataset, finetune, phonons, potentials, screen, train
+from mlphonon.cli import (
+    anharmonic,
+    benchmark,
+    dataset,
+    finetune,
+    phonons,
+    potentials,
+    screen,
+    train,
+)
 from mlphonon.cli.chatter import libraries_hushed
 from mlphonon.errors import MlphononError
 
@@ -20,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("phonons")(phonons.phonons)
+app.command("anharmonic")(anharmonic.anharmonic)
 app.add_typer(potentials.app)
 app.add_typer(benchmark.app)
 app.add_typer(dataset.app)

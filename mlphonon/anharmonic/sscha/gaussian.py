@@ -1,0 +1,206 @@
+"""The Gaussian distribution of atoms whose force constants are given: the trial density matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlphonon.anharmonic.sscha.settings import Statistics
+from mlphonon.units import BOLTZMANN, EV_PER_THZ, THZ_OF_STIFFNESS
+
+if TYPE_CHECKING:
+    from mlphonon.anharmonic.sscha.reference import Reference
+
+SOFT = 0.1
+"""THz; a mode below this (or imaginary) is not one that atoms can be distributed by: they would fly
+apart."""
+
+SHARE, LEAST = 0.1, 0.5
+"""Such a mode is given the |frequency| that it has, but at least this share of the root mean square
+of all and so many THz. What it is given is forgotten with the first fit."""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """What atoms are distributed by.
+
+    Attributes
+    ----------
+    temperature : float
+        K.
+    statistics : {"quantum", "classical"}
+        Classical atoms need a temperature above zero.
+    """
+
+    temperature: float
+    statistics: Statistics = "quantum"
+
+    def variance(self, squared: np.ndarray) -> np.ndarray:
+        """Mean square of mass-weighted coordinates, amu A^2, of modes of w^2 in eV/A^2/amu."""
+        if self.statistics == "classical":
+            return BOLTZMANN * self.temperature / squared
+        quantum = EV_PER_THZ * THZ_OF_STIFFNESS * np.sqrt(squared)
+        return quantum / (2 * squared * np.tanh(self._half_over_kt(quantum)))
+
+    def slope(self, squared: np.ndarray) -> np.ndarray:
+        """Derivative of `variance` with respect to w^2."""
+        if self.statistics == "classical":
+            return -BOLTZMANN * self.temperature / squared**2
+        quantum = EV_PER_THZ * THZ_OF_STIFFNESS * np.sqrt(squared)
+        x = self._half_over_kt(quantum)
+        # x / sinh^2 x, without an overflow where it is nothing.
+        decay = np.where(x < 300, x / np.sinh(np.minimum(x, 300)) ** 2, 0.0)
+        return -self.variance(squared) / (2 * squared) - quantum * decay / (4 * squared**2)
+
+    def free_energy(self, squared: np.ndarray) -> np.ndarray:
+        """Free energy of oscillators, eV."""
+        quantum = EV_PER_THZ * THZ_OF_STIFFNESS * np.sqrt(squared)
+        kt = BOLTZMANN * self.temperature
+        if self.statistics == "classical":
+            return kt * np.log(quantum / kt)
+        if kt == 0:
+            return quantum / 2
+        return quantum / 2 + kt * np.log1p(-np.exp(-quantum / kt))
+
+    def _half_over_kt(self, quantum: np.ndarray) -> np.ndarray:
+        if self.temperature == 0:
+            return np.full_like(quantum, np.inf)
+        return quantum / (2 * BOLTZMANN * self.temperature)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Atoms of a supercell about mean places, as those of harmonic force constants would be.
+
+    Attributes
+    ----------
+    reference : Reference
+        What places are measured from.
+    ensemble : Ensemble
+        Temperature and statistics.
+    force_constants : ndarray, shape (n, n, 3, 3)
+        Without imaginary modes, eV/A^2; the crystal as a whole is free.
+    centroids : ndarray, shape (n_primitive, 3)
+        Mean places, from those of the reference, A.
+    squared : ndarray, shape (3 n - 3,)
+        w^2 of its modes, eV/A^2/amu.
+    modes : ndarray, shape (3 n, 3 n - 3)
+        Mass-weighted, orthonormal.
+    """
+
+    reference: Reference
+    ensemble: Ensemble
+    force_constants: np.ndarray
+    centroids: np.ndarray
+    squared: np.ndarray
+    modes: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        reference: Reference,
+        ensemble: Ensemble,
+        force_constants: np.ndarray,
+        centroids: np.ndarray,
+    ) -> Gaussian:
+        """Make it of any force constants; imaginary modes are replaced (see `SOFT`)."""
+        roots = np.sqrt(np.repeat(reference.masses, 3))
+        together = np.tile(np.eye(3), (len(reference.masses), 1)) * roots[:, None]
+        together /= np.linalg.norm(together, axis=0)
+        dynamical = _flat(force_constants) / roots[:, None] / roots
+        inside = np.eye(len(roots)) - together @ together.T
+        dynamical = inside @ (0.5 * (dynamical + dynamical.T)) @ inside
+        # Moving the crystal as a whole becomes the three highest modes, which are left out.
+        top = 10 * np.abs(dynamical).sum(axis=1).max() + 1.0
+        squared, modes = np.linalg.eigh(dynamical + top * together @ together.T)
+        squared, modes = _without_soft_ones(squared[:-3]), modes[:, :-3]
+        repaired = (modes * squared) @ modes.T * roots[:, None] * roots
+        return cls(reference, ensemble, _unflat(repaired), centroids, squared, modes)
+
+    @cached_property
+    def centre(self) -> np.ndarray:
+        """Mean displacements of the supercell's atoms, A, shape (n, 3)."""
+        return self.centroids[self.reference.of_primitive]
+
+    @cached_property
+    def variances(self) -> np.ndarray:
+        """Of the modes, amu A^2."""
+        return self.ensemble.variance(self.squared)
+
+    def log_density(self, moved: np.ndarray) -> np.ndarray:
+        """Logarithm of the density at displacements of shape (n_snapshots, n, 3), plus a constant.
+
+        The constant is the same for all of one supercell and one kind of atoms.
+        """
+        roots = np.sqrt(self.reference.masses)[:, None]
+        weighted = ((moved - self.centre) * roots).reshape(len(moved), -1)
+        amplitudes = weighted @ self.modes
+        return -0.5 * (amplitudes**2 / self.variances).sum(axis=1) - 0.5 * np.sum(
+            np.log(self.variances)
+        )
+
+    def draw(self, number: int, seed: int) -> np.ndarray:
+        """Draw displacements from the reference, A, shape (number, n, 3), by phonopy.
+
+        Each is followed by its opposite about the mean places.
+        """
+        from phonopy.phonon.random_displacements import RandomDisplacements
+
+        phonopy = self.reference.phonopy
+        random = RandomDisplacements(
+            phonopy.supercell,
+            phonopy.primitive,
+            self.force_constants,
+            dist_func=self.ensemble.statistics,
+        )
+        random.run(self.ensemble.temperature, number // 2, random_seed=seed)
+        if random.u is None:
+            raise RuntimeError("phonopy drew no displacements")
+        pairs = np.stack([random.u, -random.u], axis=1)
+        return pairs.reshape(number, -1, 3) + self.centre
+
+    def energy_of(self, moved: np.ndarray) -> np.ndarray:
+        """Harmonic energy at displacements of shape (n_snapshots, n, 3), eV."""
+        away = (moved - self.centre).reshape(len(moved), -1)
+        return 0.5 * np.einsum("si,si->s", away @ _flat(self.force_constants), away)
+
+    def forces_at(self, moved: np.ndarray) -> np.ndarray:
+        """Harmonic forces at displacements of shape (n_snapshots, n, 3), eV/A."""
+        away = (moved - self.centre).reshape(len(moved), -1)
+        return -(away @ _flat(self.force_constants)).reshape(moved.shape)
+
+    def free_energy(self) -> float:
+        """Harmonic free energy of the supercell, eV."""
+        return float(self.ensemble.free_energy(self.squared).sum())
+
+    def kinetic(self) -> np.ndarray:
+        """Mean of sum p p / m of the supercell, eV, shape (3, 3), by the virial theorem."""
+        n = len(self.reference.masses)
+        each = (self.modes * (self.variances * self.squared)) @ self.modes.T
+        return np.einsum("iaib->ab", each.reshape(n, 3, n, 3))
+
+    def moved_to(self, reference: Reference) -> Gaussian:
+        """Return the same about another reference, with the same fractional mean places."""
+        turn = np.linalg.solve(self.reference.atoms.cell.array, reference.atoms.cell.array)
+        return replace(self, reference=reference, centroids=self.centroids @ turn)
+
+
+def _without_soft_ones(squared: np.ndarray) -> np.ndarray:
+    """Give modes that are imaginary, or nearly so, a frequency that atoms stay together with."""
+    least = max(SHARE * float(np.sqrt(np.abs(squared).mean())), LEAST / THZ_OF_STIFFNESS)
+    soft = squared < (SOFT / THZ_OF_STIFFNESS) ** 2
+    return np.where(soft, np.maximum(np.abs(squared), least**2), squared)
+
+
+def _flat(force_constants: np.ndarray) -> np.ndarray:
+    """As a matrix of (atom, direction), shape (3 n, 3 n)."""
+    n = len(force_constants)
+    return force_constants.transpose(0, 2, 1, 3).reshape(3 * n, 3 * n)
+
+
+def _unflat(matrix: np.ndarray) -> np.ndarray:
+    n = len(matrix) // 3
+    return np.ascontiguousarray(matrix.reshape(n, 3, n, 3).transpose(0, 2, 1, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 TemperatureMethod = Literal["sscha", "effective"]
 
 MIN_LENGTH = 10.0
-"""Least height of the supercell where none is asked for, A. What temperature changes is of shorter
-reach than force constants themselves, and hundreds of supercells are evaluated."""
+"""Least height of the supercell of molecular dynamics where none is asked for, A."""
 
 
 def renormalised_phonons(
@@ -51,8 +51,9 @@ def renormalised_phonons(
     settings : SschaSettings or EffectiveSettings, optional
         Of the method; defaults otherwise.
     harmonic : PhononSettings, optional
-        Of the harmonic phonons, whose supercell is used by both methods: by default the smallest
-        that is 10 A high.
+        Of the harmonic phonons. ``"effective"`` takes place in their supercell, by default the
+        smallest that is 10 A high; ``"sscha"`` in one of that height, and what temperature changes
+        in it is added to the harmonic force constants.
     born : path or (charges, dielectric), optional
         Born effective charges for the non-analytical term.
     reporter : Reporter, optional
@@ -76,13 +77,13 @@ def renormalised_phonons(
 
     chosen = method_settings(method, settings, **changes)
     reporter = reporter or Silent()
-    engine = load_potential(potential)
-    supercell = with_small_supercell(harmonic or make_settings())
-    start = compute_phonons(structure, engine, supercell, born=born, reporter=reporter)
+    engine, first = load_potential(potential), harmonic or make_settings()
     if method == "effective":
-        from mlphonon.anharmonic.effective import effective_phonons
-
-        found = effective_phonons(start, engine, temperature, chosen, reporter)
+        first = with_small_supercell(first)
+    start = compute_phonons(structure, engine, first, born=born, reporter=reporter)
+    if method == "effective":
+        effective = import_module("mlphonon.anharmonic.effective")
+        found = effective.effective_phonons(start, engine, temperature, chosen, reporter)
         return PhononsAtTemperature(found, start)
     from mlphonon.anharmonic.sscha.solve import self_consistent_phonons
 
@@ -123,13 +124,16 @@ def method_settings(method: str, base: BaseModel | None = None, **changes: Any) 
         raise SettingsError(f"setting '{name}' cannot be {first['input']!r}", message) from error
 
 
+_SETTINGS = {
+    "sscha": ("mlphonon.anharmonic.sscha.settings", "SschaSettings"),
+    "effective": ("mlphonon.anharmonic.effective", "EffectiveSettings"),
+}
+"""Where the settings of each method are."""
+
+
 def _settings_of(method: str) -> type[BaseModel]:
-    if method == "sscha":
-        from mlphonon.anharmonic.sscha.settings import SschaSettings
-
-        return SschaSettings
-    if method == "effective":
-        from mlphonon.anharmonic.effective import EffectiveSettings
-
-        return EffectiveSettings
-    raise SettingsError(f"there is no method '{method}'", fix="take sscha or effective")
+    if method not in _SETTINGS:
+        raise SettingsError(f"there is no method '{method}'", fix="take sscha or effective")
+    home, name = _SETTINGS[method]
+    kind: type[BaseModel] = getattr(import_module(home), name)
+    return kind

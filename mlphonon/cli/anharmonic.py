@@ -41,7 +41,7 @@ def anharmonic(
     dtype: DtypeOption = "float64",
     supercell: SupercellOption = None,
     min_length: Annotated[
-        float | None, typer.Option(help="Least height of the supercell, A [10].")
+        float | None, typer.Option(help="Least height of the displaced supercell, A [10].")
     ] = None,
     statistics: Annotated[
         str | None, typer.Option(help="Of sscha: [quantum] or classical atoms.")
@@ -70,7 +70,7 @@ def anharmonic(
     """Compute phonons at a temperature; write them beside the harmonic ones."""
     from mlphonon.anharmonic.temperature import method_settings, renormalised_phonons
 
-    given = {
+    given: dict[str, Any] = {
         "statistics": statistics,
         "snapshots": snapshots,
         "tolerance": tolerance,
@@ -78,6 +78,8 @@ def anharmonic(
         "hessian": True if hessian else None,
         "seed": seed,
     }
+    if method == "sscha":
+        given["min_length"] = min_length
     chosen = method_settings(method, **{k: v for k, v in given.items() if v is not None})
 
     def compute(
@@ -100,7 +102,10 @@ def anharmonic(
         potential=potential,
         loading={"device": device, "dtype": dtype, "allow_pickle": allow_pickle},
         settings_file=settings,
-        changes={"supercell": supercell, "min_length": min_length},
+        changes={
+            "supercell": supercell,
+            "min_length": None if method == "sscha" else min_length,
+        },
         as_json=as_json,
         quiet=quiet,
     ).run(f"{method}-{temperature:g}K", compute)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -64,9 +64,7 @@ def plot_at_temperature(result: PhononsAtTemperature) -> Figure:
         others = [] if result.curvature is None else [result.curvature.bands()]
         left.set_ylim(frequency_limits([bands, harmonic, *others], None))
         left.set_ylabel("Frequency (THz)")
-        left.set_title(
-            f"{crystal_title(result.phonons.record.formula)} at {how.temperature_K:g} K", loc="left"
-        )
+        left.set_title(crystal_title(result.phonons.record.formula), loc="left")
         for other in others:
             draw_bands(left, other, colour=PALETTE[4], label="curvature of $F$")
         draw_bands(left, bands, colour=PALETTE[1], label=f"{how.temperature_K:g} K")
@@ -87,10 +85,10 @@ def _draw_errors(
     """Mark the frequencies that were found, with standard errors, where the path meets them."""
     phonons, known = result.phonons, history.commensurate
     rotations, _ = space_group(phonons.atoms, phonons.record.settings.symprec)
-    matrix = np.asarray(phonons.phonopy.supercell_matrix)
+    matrix = np.asarray(known.supercell_matrix)
     n_cells = round(abs(float(np.linalg.det(matrix))))
     stars = {star_of(np.array(q), rotations, n_cells): i for i, q in enumerate(known.wave_vectors)}
-    label: str | None = "in the supercell, \N{PLUS-MINUS SIGN} 1 standard error"
+    label: str | None = "\N{PLUS-MINUS SIGN} standard error"
     for points, distances in zip(bands.segments, bands.distances, strict=True):
         for share in meetings(points[0], points[-1], matrix):
             point = points[0] + share * (points[-1] - points[0])
@@ -141,7 +139,7 @@ def _draw_frequency_convergence(ax: Axes, history: History) -> None:
     errors = [history.steps[i].error_THz or 0.0 for i in settled]
     changes = [history.steps[i].change_THz for i in changed]
     ax.axhline(history.settings.tolerance, color=QUIET, ls=(0, (4, 3)), lw=0.8, label="tolerance")
-    style = {"ms": 3.5, "lw": 1.1}
+    style: dict[str, Any] = {"ms": 3.5, "lw": 1.1}
     ax.plot([numbers[i] for i in settled], errors, "o-", color=PALETTE[0], label="error", **style)
     ax.plot([numbers[i] for i in changed], changes, "s:", color=PALETTE[2], label="change", **style)
     shown = [history.settings.tolerance, *errors, *changes]

@@ -60,7 +60,7 @@ class CellSearch:
         return cls(strains, np.einsum("kab,lab->kl", strains, change))
 
     def residual(self, stress: np.ndarray, pressure: float) -> np.ndarray:
-        """What is left of the stress along the free strains, GPa, shape (n_free,)."""
+        """Return what is left of the stress along the free strains, GPa, shape (n_free,)."""
         return np.einsum("kab,ab->k", self.strains, stress + pressure * np.eye(3))
 
     def step(self, residual: np.ndarray) -> np.ndarray:

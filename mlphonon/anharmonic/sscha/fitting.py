@@ -31,9 +31,7 @@ class Fitter:
         self._phonopy, self._cutoff = phonopy, cutoff
         self._solvers: dict[int, Symfc] = {}
 
-    def second_order(
-        self, away: np.ndarray, forces: np.ndarray, weights: np.ndarray
-    ) -> np.ndarray:
+    def second_order(self, away: np.ndarray, forces: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Fit second-order force constants, eV/A^2, shape (n, n, 3, 3).
 
         Parameters

@@ -18,9 +18,14 @@ SOFT = 0.1
 """THz; a mode below this (or imaginary) is not one that atoms can be distributed by: they would fly
 apart."""
 
-SHARE, LEAST = 0.1, 0.5
-"""Such a mode is given the |frequency| that it has, but at least this share of the root mean square
-of all and so many THz. What it is given is forgotten with the first fit."""
+FAR = 0.2
+"""Such a mode keeps the |frequency| that it has, or is given the one with which atoms of the mean
+mass would be so far from their places, A, if all modes were like it. What it is given is forgotten
+with the first fit."""
+
+MELTED = 0.2
+"""Root mean square distance of atoms from their places over that of neighbours, at which no crystal
+is left (Lindemann puts it at a tenth): the softest modes are made stiffer until it is less."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Ensemble:
         return quantum / (2 * squared * np.tanh(self._half_over_kt(quantum)))
 
     def slope(self, squared: np.ndarray) -> np.ndarray:
-        """Derivative of `variance` with respect to w^2."""
+        """Differentiate `variance` with respect to w^2."""
         if self.statistics == "classical":
             return -BOLTZMANN * self.temperature / squared**2
         quantum = EV_PER_THZ * THZ_OF_STIFFNESS * np.sqrt(squared)
@@ -64,6 +69,15 @@ class Ensemble:
         if kt == 0:
             return quantum / 2
         return quantum / 2 + kt * np.log1p(-np.exp(-quantum / kt))
+
+    def spring_for(self, spread: float) -> float:
+        """Return a w^2, eV/A^2/amu, whose variance is `spread`, amu A^2, or less (half, at least).
+
+        The sum of what zero-point motion and what temperature alone would ask for.
+        """
+        thermal = BOLTZMANN * self.temperature / spread
+        zero_point = (EV_PER_THZ * THZ_OF_STIFFNESS / (2 * spread)) ** 2
+        return thermal + (0.0 if self.statistics == "classical" else zero_point)
 
     def _half_over_kt(self, quantum: np.ndarray) -> np.ndarray:
         if self.temperature == 0:
@@ -89,6 +103,8 @@ class Gaussian:
         w^2 of its modes, eV/A^2/amu.
     modes : ndarray, shape (3 n, 3 n - 3)
         Mass-weighted, orthonormal.
+    is_own : bool
+        Whether all w^2 are those of the force constants it was made of, none replaced.
     """
 
     reference: Reference
@@ -97,6 +113,7 @@ class Gaussian:
     centroids: np.ndarray
     squared: np.ndarray
     modes: np.ndarray
+    is_own: bool = True
 
     @classmethod
     def of(
@@ -116,9 +133,11 @@ class Gaussian:
         # Moving the crystal as a whole becomes the three highest modes, which are left out.
         top = 10 * np.abs(dynamical).sum(axis=1).max() + 1.0
         squared, modes = np.linalg.eigh(dynamical + top * together @ together.T)
-        squared, modes = _without_soft_ones(squared[:-3]), modes[:, :-3]
+        found, modes = squared[:-3], modes[:, :-3]
+        squared = _kept_together(found, modes, reference, ensemble)
         repaired = (modes * squared) @ modes.T * roots[:, None] * roots
-        return cls(reference, ensemble, _unflat(repaired), centroids, squared, modes)
+        is_own = bool((squared == found).all())
+        return cls(reference, ensemble, _unflat(repaired), centroids, squared, modes, is_own)
 
     @cached_property
     def centre(self) -> np.ndarray:
@@ -188,11 +207,24 @@ class Gaussian:
         return replace(self, reference=reference, centroids=self.centroids @ turn)
 
 
-def _without_soft_ones(squared: np.ndarray) -> np.ndarray:
-    """Give modes that are imaginary, or nearly so, a frequency that atoms stay together with."""
-    least = max(SHARE * float(np.sqrt(np.abs(squared).mean())), LEAST / THZ_OF_STIFFNESS)
+def _kept_together(
+    squared: np.ndarray, modes: np.ndarray, reference: Reference, ensemble: Ensemble
+) -> np.ndarray:
+    """Replace w^2 of modes that atoms would fly apart along: the softest, as few as needed."""
+    masses = np.repeat(reference.masses, 3)
     soft = squared < (SOFT / THZ_OF_STIFFNESS) ** 2
-    return np.where(soft, np.maximum(np.abs(squared), least**2), squared)
+    least = ensemble.spring_for(FAR**2 * float(masses.mean()))
+    found = np.where(soft, np.maximum(np.abs(squared), least), squared)
+    share = (modes**2 / masses[:, None]).sum(axis=0) / len(reference.masses)
+    limit = (MELTED * reference.nearest) ** 2
+    low, high = np.log(found.min()), np.log(max(least, found.max()))
+    if share @ ensemble.variance(found) <= limit:
+        return found
+    for _ in range(40):
+        floor = 0.5 * (low + high)
+        far = share @ ensemble.variance(np.maximum(found, np.exp(floor))) > limit
+        low, high = (floor, high) if far else (low, floor)
+    return np.maximum(found, np.exp(high))
 
 
 def _flat(force_constants: np.ndarray) -> np.ndarray:

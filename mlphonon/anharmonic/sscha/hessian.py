@@ -1,8 +1,8 @@
 """The curvature of the free energy in the mean places of atoms: its imaginary modes are unstable.
 
 Frequencies of self-consistent force constants are positive by construction. What says whether a
-crystal is at a minimum of its free energy is the second derivative of that (Bianco, Errea, Paulatto,
-Calandra and Mauri, Phys. Rev. B 96, 014111 (2017)),
+crystal is at a minimum of its free energy is the second derivative of that (Bianco, Errea,
+Paulatto, Calandra and Mauri, Phys. Rev. B 96, 014111 (2017)),
 
     H = Phi + Psi L Psi + ...,  L = 1/2 (change of <u u> with force constants),
 

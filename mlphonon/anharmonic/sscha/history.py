@@ -1,4 +1,4 @@
-"""What is kept of a self-consistent calculation beside its phonons: how it converged, how exactly."""
+"""What is kept of a self-consistent calculation beside its phonons: convergence and errors."""
 
 from __future__ import annotations
 
@@ -63,6 +63,9 @@ class Commensurate(BaseModel):
     wave_vectors: tuple[tuple[float, float, float], ...]
     """In reciprocal vectors of the primitive cell."""
 
+    supercell_matrix: tuple[tuple[int, int, int], ...]
+    """Of the supercell that was displaced, in phonopy's convention."""
+
     multiplicities: tuple[int, ...]
     """How many wave vectors are in each star."""
 
@@ -86,6 +89,7 @@ class Commensurate(BaseModel):
         points, multiplicities = reference.wave_vectors
         return cls(
             wave_vectors=points.tolist(),
+            supercell_matrix=np.rint(reference.phonopy.supercell_matrix).astype(int).tolist(),
             multiplicities=multiplicities.tolist(),
             harmonic=harmonic.tolist(),
             frequencies=frequencies.tolist(),
@@ -93,7 +97,7 @@ class Commensurate(BaseModel):
         )
 
     def largest_shift(self) -> tuple[float, int, int]:
-        """The mode that temperature changes most: by how much, THz, wave vector and band."""
+        """Find the mode that temperature changes most: by how much, THz, wave vector and band."""
         shift = np.array(self.frequencies) - np.array(self.harmonic)
         q, band = np.unravel_index(np.abs(shift).argmax(), shift.shape)
         return float(shift[q, band]), int(q), int(band)
@@ -108,5 +112,8 @@ class History(BaseModel):
     settings: SschaSettings
     steps: tuple[Step, ...]
     commensurate: Commensurate
+    n_atoms: int
+    """In a displaced supercell."""
+
     n_evaluations: int
     """Displaced supercells that were evaluated, those of other cells included."""

@@ -91,9 +91,7 @@ class Consistency:
 
     def density(self, trial: Trial) -> Gaussian:
         """Return the distribution of a trial."""
-        return Gaussian.of(
-            self.reference, self.ensemble, trial.force_constants, trial.centroids
-        )
+        return Gaussian.of(self.reference, self.ensemble, trial.force_constants, trial.centroids)
 
     def find(self, samples: Samples, start: Trial, kept: np.ndarray | None = None) -> Found:
         """Fit, weigh again, fit again, until nothing changes or the samples are worth too little.
@@ -111,7 +109,7 @@ class Consistency:
         enough = self.settings.min_effective * min(self.settings.snapshots, int(kept.sum()))
         steps = MOST_STEPS if self.settings.reweight else 1
         trial, before = start, self.reference.frequencies(start.force_constants)
-        settled = not self.settings.reweight
+        settled = False
         with one_blas_thread():
             for number in range(steps):
                 density = self.density(trial)
@@ -125,13 +123,14 @@ class Consistency:
                 moved = float(np.abs(fitted.centroids - trial.centroids).max(initial=0.0))
                 limit = SETTLED * self.settings.tolerance
                 if change < limit and moved < CENTROID_STEP:
-                    settled, trial = True, fitted
+                    settled, trial = density.is_own, fitted
                     break
                 trial = self._mixed(trial, fitted) if self.settings.reweight else fitted
                 before = self.reference.frequencies(trial.force_constants)
             density = self.density(trial)
             weights = samples.weights(density)[kept]
             frequencies = self.reference.frequencies(trial.force_constants)
+            settled = settled or (not self.settings.reweight and density.is_own)
         return Found(trial, density, weights / weights.sum(), frequencies, settled)
 
     def _fit(
@@ -145,9 +144,7 @@ class Consistency:
         free = self.reference.free_moves
         pull = np.einsum("kia,ia->k", free, mean)
         mean = np.einsum("k,kia->ia", pull, free)
-        found = self.fitter.second_order(
-            away, forces - mean[self.reference.of_primitive], weights
-        )
+        found = self.fitter.second_order(away, forces - mean[self.reference.of_primitive], weights)
         if not self.settings.centroids or not len(free):
             return Trial(found, density.centroids)
         stiffness = self._stiffness(density.force_constants)
@@ -228,7 +225,7 @@ def estimate(samples: Samples, found: Found, kept: np.ndarray | None = None) -> 
 
 
 def standard_errors(consistency: Consistency, samples: Samples, found: Found) -> Estimate:
-    """Standard errors of an `Estimate`, by leaving out parts of the samples (jackknife).
+    """Find standard errors of an `Estimate`, by leaving out parts of the samples (jackknife).
 
     Each time what is left is made consistent again, so that how an error of the force constants
     changes the distribution, and that the force constants, is in it.
@@ -248,6 +245,6 @@ def standard_errors(consistency: Consistency, samples: Samples, found: Found) ->
 
 
 def _jackknife(values: list[np.ndarray]) -> np.ndarray:
-    """Standard error of a number from what it is without each of several equal parts."""
+    """Return the standard error of a number from what it is without each of several equal parts."""
     n = len(values)
     return np.asarray(np.sqrt((n - 1) * np.var(values, axis=0)))

@@ -84,7 +84,7 @@ class Drawing:
             error = standard_errors(consistency, samples, found) if found.settled else None
             step = self._step(consistency, (samples, found, value, error), before, cell)
             steps.append(step)
-            self.reporter.say(lambda step=step: _tell(self.name, step))
+            self.reporter.say(_tell(self.name, step))
             trial, known = found.trial, before is not None
             before = found.frequencies if found.settled else None
             if error is None or step.error_THz is None:

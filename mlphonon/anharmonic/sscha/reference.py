@@ -63,6 +63,14 @@ class Reference:
         return np.asarray(self.phonopy.supercell.masses, dtype=float)
 
     @cached_property
+    def nearest(self) -> float:
+        """Least distance of two atoms, A."""
+        from mlphonon.force_constants.truncation import pair_distances
+
+        distances = pair_distances(self.phonopy)
+        return float(distances[distances > 1e-3].min())
+
+    @cached_property
     def of_primitive(self) -> np.ndarray:
         """Which atom of the primitive cell each of the supercell repeats, shape (n_supercell,)."""
         primitive = self.phonopy.primitive

@@ -17,6 +17,11 @@ class SschaSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    min_length: float | None = Field(default=None, gt=0)
+    """Least height of the supercell that is displaced, A; 10 unless the supercell of the harmonic
+    phonons was asked for, which is then used. What temperature changes in a smaller supercell is
+    added to the harmonic force constants of a larger one."""
+
     statistics: Statistics = "quantum"
     """What atoms are distributed by; classical atoms come to rest at 0 K."""
 

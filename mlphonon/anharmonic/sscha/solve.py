@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlphonon.anharmonic.renormalised import with_force_constants
 from mlphonon.anharmonic.sscha.cell import CellSearch, strained
+from mlphonon.anharmonic.sscha.displaced import Displaced, full_force_constants
 from mlphonon.anharmonic.sscha.fitting import Fitter
 from mlphonon.anharmonic.sscha.gaussian import Ensemble
 from mlphonon.anharmonic.sscha.hessian import free_energy_hessian
-from mlphonon.anharmonic.sscha.history import Commensurate, History
+from mlphonon.anharmonic.sscha.history import Commensurate, History, Step
 from mlphonon.anharmonic.sscha.iterate import Consistency, Trial
 from mlphonon.anharmonic.sscha.populations import Drawing, Solution
 from mlphonon.anharmonic.sscha.reference import Reference
@@ -20,6 +21,7 @@ from mlphonon.anharmonic.sscha.settings import SschaSettings
 from mlphonon.errors import SettingsError
 from mlphonon.renormalisation import Renormalisation
 from mlphonon.threads import one_blas_thread
+from mlphonon.units import THZ_OF_STIFFNESS
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -67,8 +69,7 @@ def self_consistent_phonons(
     Parameters
     ----------
     phonons : Phonons
-        Harmonic ones, made with the same potential; imaginary modes do no harm. Their supercell
-        is used.
+        Harmonic ones, made with the same potential; imaginary modes do no harm.
     potential : Potential
         Evaluates displaced supercells.
     temperature : float
@@ -87,22 +88,17 @@ def self_consistent_phonons(
     """
     from mlphonon.workflow import Silent
 
-    settings = settings or SschaSettings()
+    settings, reporter = settings or SschaSettings(), reporter or Silent()
     _check_temperature(temperature, settings)
-    record = phonons.record
-    task = _Task(
-        phonons,
-        Drawing(potential, reporter or Silent(), record.name),
-        Ensemble(temperature, settings.statistics),
-        settings,
-    )
+    displaced = Displaced.of(phonons, potential, settings.min_length, reporter)
+    drawing = Drawing(potential, reporter, phonons.record.name)
+    ensemble = Ensemble(temperature, settings.statistics)
+    task = _Task(phonons, displaced, drawing, ensemble, settings)
     consistency = task.consistency(phonons.atoms)
-    constants = consistency.reference.phonopy
-    full = _full(constants, np.asarray(phonons.phonopy.force_constants))
-    harmonic = consistency.reference.frequencies(full)
-    start = Trial(full, np.zeros((len(phonons.atoms), 3)))
+    harmonic = consistency.reference.frequencies(displaced.harmonic)
+    start = Trial(displaced.harmonic, np.zeros((len(phonons.atoms), 3)))
     if settings.pressure is None:
-        consistency, solution = consistency, task.drawing.solve(consistency, start)
+        solution = task.drawing.solve(consistency, start)
     else:
         consistency, solution = task.at_pressure(consistency, start, settings.pressure)
     return task.result(consistency, solution, harmonic)
@@ -111,18 +107,17 @@ def self_consistent_phonons(
 @dataclass(frozen=True)
 class _Task:
     phonons: Phonons
+    displaced: Displaced
     drawing: Drawing
     ensemble: Ensemble
     settings: SschaSettings
 
     def consistency(self, atoms: Atoms) -> Consistency:
         """Set up a cell."""
-        record = self.phonons.record
-        matrix = np.asarray(self.phonons.phonopy.supercell_matrix)
+        symprec = self.phonons.record.settings.symprec
         energy = self.drawing.potential.evaluate([atoms])[0].energy
-        symprec = record.settings.symprec
         with one_blas_thread():
-            reference = Reference.of(atoms, matrix, symprec, energy)
+            reference = Reference.of(atoms, self.displaced.matrix, symprec, energy)
             fitter = Fitter(reference.phonopy, self.settings.hessian_cutoff)
         return Consistency(reference, self.ensemble, self.settings, fitter)
 
@@ -133,31 +128,30 @@ class _Task:
         record = self.phonons.record
         atoms, consistency, trial = first.reference.atoms, first, start
         search = CellSearch.of(atoms, self.drawing.potential, record.settings.symprec)
-        step, before, steps = None, None, ()
+        before: tuple[np.ndarray, np.ndarray] | None = None
+        steps: tuple[Step, ...] = ()
         for number in range(self.settings.max_cell_steps):
             solution = self.drawing.solve(consistency, trial, number)
             steps = (*steps, *solution.steps)
             residual = search.residual(solution.value.stress, pressure)
-            solution = _with_steps(solution, steps)
-            if solution.error is not None and self._is_there(search, solution, residual):
-                return consistency, solution
-            if step is not None and before is not None:
-                search.learn(step, before, residual)
-            step, before = search.step(residual), residual
-            there = solution.found.trial
-            turn = np.eye(3) + search.strain(step)
-            trial = Trial(there.force_constants, there.centroids @ turn)
-            last, atoms = consistency, strained(atoms, search.strain(step))
-            if number + 1 < self.settings.max_cell_steps:
-                consistency = self.consistency(atoms)
-        return last, _not_converged(solution)
+            is_there = self._is_there(search, solution, residual)
+            if is_there or number + 1 == self.settings.max_cell_steps:
+                break
+            if before is not None:
+                search.learn(*before, residual)
+            step = search.step(residual)
+            before, strain = (step, residual), search.strain(step)
+            centroids = solution.found.trial.centroids @ (np.eye(3) + strain)
+            trial = Trial(solution.found.trial.force_constants, centroids)
+            atoms = strained(atoms, strain)
+            consistency = self.consistency(atoms)
+        converged = solution.converged and is_there
+        return consistency, replace(solution, steps=steps, converged=converged)
 
     def _is_there(self, search: CellSearch, solution: Solution, residual: np.ndarray) -> bool:
         if solution.error is None:
             return False
-        errors = np.sqrt(
-            np.einsum("kab,ab->k", search.strains**2, solution.error.stress**2)
-        )
+        errors = np.sqrt(np.einsum("kab,ab->k", search.strains**2, solution.error.stress**2))
         limits = np.maximum(self.settings.stress_tolerance, 2 * errors)
         return bool((np.abs(residual) <= limits).all())
 
@@ -169,7 +163,7 @@ class _Task:
         atoms = reference.atoms.copy()
         atoms.positions += found.trial.centroids
         how = self._renormalisation(consistency, solution)
-        constants = found.trial.force_constants
+        constants = self.displaced.in_large(reference.phonopy, found.trial.force_constants)
         phonons = with_force_constants(self.phonons, atoms, constants, how)
         how = how.model_copy(
             update={"free_energy_eV": self._free_energy(consistency, solution, phonons)}
@@ -180,13 +174,15 @@ class _Task:
         curvature = None
         if self.settings.hessian:
             hessian = self._hessian(consistency, solution)
-            curvature = with_force_constants(self.phonons, atoms, hessian, how)
+            carried = self.displaced.in_large(reference.phonopy, hessian)
+            curvature = with_force_constants(self.phonons, atoms, carried, how)
             seen = reference.frequencies(hessian)
             commensurate = commensurate.model_copy(update={"curvature": seen.tolist()})
         history = History(
             settings=self.settings,
             steps=solution.steps,
             commensurate=commensurate,
+            n_atoms=len(reference.masses),
             n_evaluations=self.drawing.drawn * self.settings.snapshots,
         )
         return SelfConsistent(phonons, history, curvature)
@@ -211,9 +207,7 @@ class _Task:
             pressure_GPa=settings.pressure,
         )
 
-    def _free_energy(
-        self, consistency: Consistency, solution: Solution, phonons: Phonons
-    ) -> float:
+    def _free_energy(self, consistency: Consistency, solution: Solution, phonons: Phonons) -> float:
         """Of a primitive cell, eV: harmonic part by the mesh instead of the supercell's waves."""
         reference = consistency.reference
         own = solution.found.density.free_energy()
@@ -231,7 +225,8 @@ class _Task:
                 rest - mean[consistency.reference.of_primitive],
                 found.weights,
             )
-            return free_energy_hessian(density, found.trial.force_constants, third)
+            compact = free_energy_hessian(density, found.trial.force_constants, third)
+            return full_force_constants(consistency.reference.phonopy, compact)
 
 
 def _check_temperature(temperature: float, settings: SschaSettings) -> None:
@@ -245,15 +240,6 @@ def _check_temperature(temperature: float, settings: SschaSettings) -> None:
         )
 
 
-def _full(phonopy: object, force_constants: np.ndarray) -> np.ndarray:
-    """Return full force constants, shape (n, n, 3, 3)."""
-    from phonopy.harmonic.force_constants import compact_fc_to_full_fc
-
-    if force_constants.shape[0] == force_constants.shape[1]:
-        return force_constants
-    return np.asarray(compact_fc_to_full_fc(phonopy.primitive, force_constants))  # type: ignore
-
-
 def _mesh_free_energy(phonons: Phonons, ensemble: Ensemble) -> float:
     """Harmonic free energy of a primitive cell on the mesh of the settings, eV.
 
@@ -262,19 +248,5 @@ def _mesh_free_energy(phonons: Phonons, ensemble: Ensemble) -> float:
     _, frequencies, weights = phonons.mesh
     real = frequencies > 1e-3
     each = np.zeros_like(frequencies)
-    from mlphonon.units import THZ_OF_STIFFNESS
-
     each[real] = ensemble.free_energy((frequencies[real] / THZ_OF_STIFFNESS) ** 2)
     return float(weights @ each.sum(axis=1) / weights.sum())
-
-
-def _with_steps(solution: Solution, steps: tuple) -> Solution:  # type: ignore[type-arg]
-    from dataclasses import replace
-
-    return replace(solution, steps=steps)
-
-
-def _not_converged(solution: Solution) -> Solution:
-    from dataclasses import replace
-
-    return replace(solution, converged=False)

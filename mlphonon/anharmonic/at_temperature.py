@@ -136,8 +136,15 @@ class PhononsAtTemperature:
         return lines
 
     def _verdict(self) -> list[str]:
-        trust = self.phonons.trust
-        return [*(f"  ! {check.describe()}" for check in trust.fired), f"  {trust.describe()}"]
+        """Of the harmonic phonons too: what is wrong with those is wrong with these."""
+        own, first = self.phonons.trust, self.harmonic.trust
+        said = {check.name for check in own.fired}
+        fired = [*own.fired, *(check for check in first.fired if check.name not in said)]
+        return [
+            *(f"  ! {check.describe()}" for check in fired if check.name != "imaginary modes"),
+            f"  harmonic phonons: {first.describe()}",
+            f"  at {self.renormalisation.temperature_K:g} K: {own.describe()}",
+        ]
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """Draw both dispersions, with errors, and how they converged.

@@ -57,9 +57,7 @@ def load(folder: Path, name: str) -> Any:
     """Read one of the example's files."""
     import phonopy
 
-    return phonopy.load(
-        folder / f"{name}.yaml.xz", produce_fc=False, is_nac=False, log_level=0
-    )
+    return phonopy.load(folder / f"{name}.yaml.xz", produce_fc=False, is_nac=False, log_level=0)
 
 
 def row(reference: Reference, force_constants: np.ndarray) -> str:
@@ -82,7 +80,9 @@ def main(folder: Path) -> None:
     print(f"trained in {time.perf_counter() - begun:.0f} s")
     potential = Polynomial(mlp)
     crystal = to_ase(data.unitcell)
-    harmonic = compute_phonons(crystal, potential, relax=False, supercell="2 2 2", displacement=0.03)
+    harmonic = compute_phonons(
+        crystal, potential, relax=False, supercell="2 2 2", displacement=0.03
+    )
     begun = time.perf_counter()
     before = potential.evaluated
     ours = self_consistent_phonons(harmonic, potential, TEMPERATURE, SschaSettings())
@@ -100,9 +100,11 @@ def main(folder: Path) -> None:
     theirs = MLPSSCHA(ph, mlp, temperature=TEMPERATURE, max_iterations=10, random_seed=1)
     for number in theirs:
         print(f"phonopy {number} |", row(reference, theirs.force_constants))
-    print(f"phonopy: {10 * theirs.number_of_snapshots} evaluations,",
-          f"{time.perf_counter() - begun:.0f} s, F {theirs.free_energy:.5f}"
-          f" +- {theirs.free_energy_error:.5f} eV from rest")
+    print(
+        f"phonopy: {10 * theirs.number_of_snapshots} evaluations,",
+        f"{time.perf_counter() - begun:.0f} s, F {theirs.free_energy:.5f}"
+        f" +- {theirs.free_energy_error:.5f} eV from rest",
+    )
     last = ours.history.steps[-1]
     print(f"ours: F {last.free_energy_eV:.5f} +- {last.free_energy_error_eV:.5f} eV from rest")
     for name in ("phonopy_fc222_JPCM2022", "phonopy_sscha_fc_JPCM2022"):

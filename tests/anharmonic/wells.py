@@ -38,7 +38,9 @@ MASS = constants.atomic_mass / constants.e * 1e4
 
 MASSES = (39.0983, 35.453)
 CELL = np.diag([4.0, 4.0, 5.0])
-PLACES = np.array([[0, 0, 0], [0, 0, 0.4]])
+PLACES = np.array([[0, 0, 0], [0, 0, 0.6]])
+APART = 3.0
+"""Of the two atoms along the axis at rest, A; the standard cell has them so, too."""
 
 
 def molecular_crystal() -> Atoms:
@@ -59,8 +61,10 @@ class Wells:
     holding : float
         Spring of the centre of mass, eV/A^2.
     softening : float
-        Relative change of b, k, g and holding with the volume: springs go as 1 - softening times
-        the relative change of the volume.
+        All of these go as 1 - softening times the relative change of the volume.
+    stiffness, shape : float
+        A cell whose volume has changed by the share x, and whose length along the axis by y more
+        than across, has the energy stiffness x^2 / 2 + shape y^2 / 2, eV.
     """
 
     k: tuple[float, float] = (2.0, 2.0)
@@ -69,6 +73,7 @@ class Wells:
     holding: float = 4.0
     softening: float = 0.0
     stiffness: float = 0.0
+    shape: float = 0.0
     evaluated: int = field(default=0)
 
     @property
@@ -90,15 +95,14 @@ class Wells:
 
     def _one(self, atoms: Atoms) -> Evaluation:
         cells = len(atoms) // 2
-        volume = atoms.get_volume() / cells
-        # The lattice may have been strained alike in all directions.
-        lattice = CELL * (volume / np.linalg.det(CELL)) ** (1 / 3)
+        supercell = np.rint(atoms.cell.array @ np.linalg.inv(CELL))
+        lattice = np.linalg.solve(supercell, atoms.cell.array)
         lead, follow = (np.flatnonzero(atoms.numbers == z) for z in (19, 17))
         sites = atoms.positions @ np.linalg.inv(lattice)
         near = np.rint(sites[lead])
         u = (sites[lead] - near) @ lattice
-        off = sites[follow][None] - PLACES[1] - near[:, None]
-        off -= _wrapped(off, atoms.cell.array, lattice)
+        off = sites[follow] - PLACES[1] - near[:, None]
+        off -= np.rint(off @ np.linalg.inv(supercell)) @ supercell
         partner = np.linalg.norm(off, axis=2).argmin(axis=1)
         assert len(set(partner)) == cells
         v = off[np.arange(cells), partner] @ lattice
@@ -106,29 +110,33 @@ class Wells:
         centre = (m * u + big_m * v) / (m + big_m)
         centre = centre - centre.mean(axis=0)
         r = v - u
-        scale = 1 - self.softening * (volume / np.linalg.det(CELL) - 1)
         k = np.array([self.k[0], self.k[0], self.k[1]])
         z = np.array([0.0, 0.0, 1.0])
-        well = (k * r**2 / 2 + self.b * r**4 + self.g * z * r**3).sum()
+        well = float((k * r**2 / 2 + self.b * r**4 + self.g * z * r**3).sum())
         pull = k * r + 4 * self.b * r**3 + 3 * self.g * z * r**2
         held = self.holding * centre
-        swelling = volume / np.linalg.det(CELL) - 1
-        static = cells * self.stiffness * swelling**2 / 2
-        motion = float(well + 0.5 * (held * centre).sum())
-        forces = np.zeros((len(atoms), 3))
+        motion = well + 0.5 * float((held * centre).sum())
+        swelling = float(np.linalg.det(lattice) / np.linalg.det(CELL) - 1)
+        scale = 1 - self.softening * swelling
+        stretch = np.diag(lattice) / np.diag(CELL)
+        longer = stretch[2] - (stretch[0] + stretch[1]) / 2
+        moved, forces = np.zeros((len(atoms), 3)), np.zeros((len(atoms), 3))
+        moved[lead], moved[follow[partner]] = u, v
         forces[lead] = scale * (pull - held * m / (m + big_m))
         forces[follow[partner]] = scale * (-pull - held * big_m / (m + big_m))
-        # Displacements grow with the cell, springs as they say.
-        moved = np.zeros((len(atoms), 3))
-        moved[lead], moved[follow[partner]] = u, v
-        by_strain = -(forces * moved).sum() / 3
-        by_volume = (
-            (cells * self.stiffness * swelling - self.softening * motion)
-            / np.linalg.det(CELL)
-            * volume
-        )
-        stress = (by_strain + by_volume) / atoms.get_volume() * np.eye(3)
-        return Evaluation(float(scale * motion + static), forces, stress)
+        # Displacements are strained with the cell.
+        stress = -0.5 * (forces.T @ moved + moved.T @ forces)
+        by_volume = cells * self.stiffness * swelling - self.softening * motion
+        stress += by_volume * (1 + swelling) * np.eye(3)
+        stress += cells * self.shape * longer * np.diag(np.array([-0.5, -0.5, 1]) * stretch)
+        static = cells * (self.stiffness * swelling**2 + self.shape * longer**2) / 2
+        return Evaluation(scale * motion + static, forces, stress / atoms.get_volume())
+
+    def swollen(self, swelling: float) -> Wells:
+        """Return the wells of a crystal whose volume has changed by a share."""
+        scale = 1 - self.softening * swelling
+        k = (scale * self.k[0], scale * self.k[1])
+        return Wells(k, scale * self.b, scale * self.g, scale * self.holding)
 
     def spread(self, spring: float, temperature: float, mass: float, classical: bool) -> float:
         """Mean square displacement of an oscillator, A^2."""
@@ -168,10 +176,15 @@ class Wells:
             self.spread(z, temperature, mass, classical),
         )
 
-    def exact_free_energy(self, temperature: float, classical: bool = False) -> float:
-        """Of the well alone, eV: of the springs, and the mean of what the well has more."""
+    def exact_free_energy(
+        self, temperature: float, classical: bool = False, cells: int = 8
+    ) -> float:
+        """Of a cell, eV: of the springs, and the mean of what the well has more.
+
+        The centre of mass of all cells of the supercell is free.
+        """
         x, z, s, spread_x, spread_z = self.exact(temperature, classical)
-        total = 0.0
+        total = 3 * (1 - 1 / cells) * oscillator(self.holding, sum(MASSES), temperature, classical)
         for k, spring, shift, spread, g in (
             (self.k[0], x, 0.0, spread_x, 0.0),
             (self.k[0], x, 0.0, spread_x, 0.0),
@@ -202,9 +215,3 @@ def frequency(spring: float, mass: float | None = None) -> float:
     """Of an oscillator, THz; negative if the spring is."""
     mass = reduced_mass() if mass is None else mass
     return float(np.sign(spring) * np.sqrt(abs(spring) / (mass * MASS)) / (2 * np.pi))
-
-
-def _wrapped(off: np.ndarray, cell: np.ndarray, lattice: np.ndarray) -> np.ndarray:
-    """Whole supercells in differences of places, all in units of the lattice."""
-    supercell = cell @ np.linalg.inv(lattice)
-    return np.rint(off @ np.linalg.inv(supercell)) @ supercell

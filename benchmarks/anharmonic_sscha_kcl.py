@@ -37,17 +37,20 @@ class Polynomial:
 
     @property
     def info(self) -> PotentialInfo:
+        """What the engine must know of it."""
         return PotentialInfo("pypolymlp", "phonopy", "float64", "cpu", conservative=True)
 
     def evaluate(
         self, structures: Sequence[Atoms], progress: ProgressCallback | None = None
     ) -> list[Evaluation]:
+        """Evaluate energies and forces; it gives no stress here."""
         self.evaluated += len(structures)
         energies, forces, _ = self._mlp.evaluate([to_phonopy(one) for one in structures])
         nothing = np.full((3, 3), np.nan)
         return [Evaluation(float(e), f, nothing) for e, f in zip(energies, forces, strict=True)]
 
     def calculator(self) -> Any:
+        """Return an ASE calculator."""
         from mlphonon.potentials.calculator import as_calculator
 
         return as_calculator(self)

@@ -13,7 +13,7 @@ from mlphonon.anharmonic.sscha.solve import SelfConsistent, self_consistent_phon
 from tests.anharmonic.wells import APART, MASSES, Wells, frequency, molecular_crystal, reduced_mass
 
 
-def harmonic(wells: Wells, relax: bool = False, supercell: str = "2 2 2") -> Phonons:
+def harmonic(wells: Wells, relax: bool = False, supercell: str = "2 2 1") -> Phonons:
     start = molecular_crystal()
     # Between two wells there is no force to relax along.
     start.positions[1, 2] += 0.1 if relax else 0.0
@@ -44,7 +44,9 @@ def shift_of(result: SelfConsistent) -> float:
     return off - length * round(off / length)
 
 
-def check(result: SelfConsistent, wells: Wells, temperature: float, **ensemble: Any) -> None:
+def check(
+    result: SelfConsistent, wells: Wells, temperature: float, sigmas: float = 4.5, **ensemble: Any
+) -> None:
     """Compare every frequency, and the free energy, with the exact ones; all that is random."""
     x, z, shift, *_ = wells.exact(temperature, **ensemble)
     held = frequency(wells.holding, sum(MASSES))
@@ -54,14 +56,14 @@ def check(result: SelfConsistent, wells: Wells, temperature: float, **ensemble: 
     found, errors = np.array(known.frequencies), np.array(known.errors)
     others = np.arange(len(found)) != gamma
     weights = np.array(known.multiplicities)[others]
-    assert (np.abs(found[others] - exact) < 4.5 * errors[others] + 1e-4).all()
+    assert (np.abs(found[others] - exact) < sigmas * errors[others] + 1e-4).all()
     # Chance is in each wave vector anew: the mean of all is exact to a fraction of an error.
     mean = weights @ found[others] / weights.sum()
     typical = np.sqrt((errors[others] ** 2).mean(axis=0) / 3)
-    assert mean == pytest.approx(exact, abs=float(2.5 * typical.max()) + 1e-4)
+    assert mean == pytest.approx(exact, abs=float(0.6 * sigmas * typical.max()) + 1e-4)
     last = result.history.steps[-1]
     assert last.free_energy_error_eV is not None
-    missed = last.free_energy_eV - wells.exact_free_energy(temperature, **ensemble)
+    missed = last.free_energy_eV - wells.exact_free_energy(temperature, cells=4, **ensemble)
     assert abs(missed) < 4 * last.free_energy_error_eV
     assert last.free_energy_error_eV < 2e-3
     assert shift_of(result) == pytest.approx(shift, abs=3e-3)
@@ -109,17 +111,19 @@ def test_harmonic_wells_are_left_as_they_are() -> None:
     assert np.max(known.errors) < 1e-5
 
 
-@pytest.mark.parametrize("k", [0.0, -0.5])
+@pytest.mark.parametrize("k", [0.0, pytest.param(-0.5, marks=pytest.mark.slow)])
 def test_wells_without_a_harmonic_spring_get_one(k: float) -> None:
     """Purely quartic wells, and double wells: imaginary, or no, harmonic modes to start from."""
     wells = Wells((k, k), b=2.0)
     result = solve(wells, 300, tolerance=0.12, max_populations=10)
     assert np.min(result.history.commensurate.harmonic) < 0.1
-    check(result, wells, 300)
+    # Chance takes bands that are degenerate apart, which their own errors do not tell.
+    check(result, wells, 300, sigmas=6.5)
     how = result.phonons.record.renormalisation
     assert how is not None and how.converged
 
 
+@pytest.mark.slow
 def test_atoms_return_to_the_middle_of_a_double_well() -> None:
     """The minimum of the energy is to one side; that of the free energy is not."""
     wells = Wells((2.0, -0.5), b=2.0)

@@ -76,7 +76,7 @@ def test_harmonic_energies_and_forces_are_those_of_the_springs(
 def test_free_energy_and_kinetic_energy_are_those_of_oscillators(
     reference: Reference, springs: np.ndarray
 ) -> None:
-    points, number = reference.wave_vectors
+    _, number = reference.wave_vectors
     reference.phonopy.force_constants = springs
     frequencies = reference.frequencies(springs)
     assert number.sum() == reference.n_cells == 32

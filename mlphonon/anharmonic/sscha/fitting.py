@@ -71,8 +71,7 @@ class Fitter:
     def _solve(self, order: int, displacements: np.ndarray, forces: np.ndarray) -> np.ndarray:
         solver = self._solver(order)
         solver.displacements, solver.forces = displacements, forces
-        with one_blas_thread():
-            solver.solve(orders=[order], is_compact_fc=order == 3)
+        solver.solve(orders=[order], is_compact_fc=order == 3)
         return np.asarray(solver.force_constants[order])
 
     def _solver(self, order: int) -> Symfc:

@@ -84,6 +84,7 @@ class Commensurate(BaseModel):
         harmonic: np.ndarray,
         frequencies: np.ndarray,
         errors: np.ndarray,
+        curvature: np.ndarray | None = None,
     ) -> Commensurate:
         """Make it of arrays of shape (n_q, n_bands)."""
         points, multiplicities = reference.wave_vectors
@@ -94,6 +95,7 @@ class Commensurate(BaseModel):
             harmonic=harmonic.tolist(),
             frequencies=frequencies.tolist(),
             errors=errors.tolist(),
+            curvature=None if curvature is None else curvature.tolist(),
         )
 
     def largest_shift(self) -> tuple[float, int, int]:

@@ -170,18 +170,18 @@ class _Task:
         )
         phonons = with_force_constants(self.phonons, atoms, constants, how)
         error = np.zeros_like(harmonic) if solution.error is None else solution.error.frequencies
-        commensurate = Commensurate.of(reference, harmonic, solution.value.frequencies, error)
-        curvature = None
+        curvature, seen = None, None
         if self.settings.hessian:
             hessian = self._hessian(consistency, solution)
             carried = self.displaced.in_large(reference.phonopy, hessian)
             curvature = with_force_constants(self.phonons, atoms, carried, how)
             seen = reference.frequencies(hessian)
-            commensurate = commensurate.model_copy(update={"curvature": seen.tolist()})
         history = History(
             settings=self.settings,
             steps=solution.steps,
-            commensurate=commensurate,
+            commensurate=Commensurate.of(
+                reference, harmonic, solution.value.frequencies, error, seen
+            ),
             n_atoms=len(reference.masses),
             n_evaluations=self.drawing.drawn * self.settings.snapshots,
         )
@@ -217,7 +217,8 @@ class _Task:
     def _hessian(self, consistency: Consistency, solution: Solution) -> np.ndarray:
         found, samples = solution.found, solution.samples
         density = found.density
-        with self.drawing.reporter.step("third-order force constants", None):
+        waiting = self.drawing.reporter.step("third-order force constants", None)
+        with waiting, one_blas_thread():
             rest = samples.forces - density.forces_at(samples.moved)
             mean = consistency.reference.average(np.einsum("s,sia->ia", found.weights, rest))
             third = consistency.fitter.third_order(

@@ -72,11 +72,14 @@ def renormalised_phonons(
         If the crystal, a setting or the potential cannot be used.
     """
     from mlphonon.anharmonic.at_temperature import PhononsAtTemperature
+    from mlphonon.anharmonic.sscha.solve import check_temperature, self_consistent_phonons
     from mlphonon.potentials.loading import load_potential
     from mlphonon.workflow import Silent, compute_phonons
 
     chosen = method_settings(method, settings, **changes)
     reporter = reporter or Silent()
+    if method == "sscha":
+        check_temperature(temperature, chosen)
     engine, first = load_potential(potential), harmonic or make_settings()
     if method == "effective":
         first = with_small_supercell(first)
@@ -85,8 +88,6 @@ def renormalised_phonons(
         effective = import_module("mlphonon.anharmonic.effective")
         found = effective.effective_phonons(start, engine, temperature, chosen, reporter)
         return PhononsAtTemperature(found, start)
-    from mlphonon.anharmonic.sscha.solve import self_consistent_phonons
-
     result = self_consistent_phonons(start, engine, temperature, chosen, reporter)
     return PhononsAtTemperature(result.phonons, start, result.history, result.curvature)
 

@@ -161,7 +161,10 @@ def _draw_free_energy(ax: Axes, history: History) -> None:
     last = history.steps[-1]
     cells = np.array([step.cell for step in history.steps])
     for cell in np.unique(cells):
-        here = np.flatnonzero(cells == cell)
+        # What is not consistent has a free energy that is far from any.
+        here = np.array([i for i in np.flatnonzero(cells == cell) if history.steps[i].settled])
+        if not len(here):
+            continue
         steps: list[Step] = [history.steps[i] for i in here]
         values = MEV * np.array([step.free_energy_eV - last.free_energy_eV for step in steps])
         errors = MEV * np.array([step.free_energy_error_eV or 0.0 for step in steps])

@@ -12,10 +12,11 @@ from mlphonon.anharmonic.sscha.hessian import response
 from mlphonon.anharmonic.sscha.reference import Reference
 from mlphonon.anharmonic.sscha.samples import Population, Samples, effective_number
 from mlphonon.anharmonic.sscha.settings import Statistics
+from mlphonon.crystal import make_crystal
 from mlphonon.potentials.potential import Potential
 from mlphonon.report.temperature import meetings
 from mlphonon.workflow import Silent
-from tests.crystals import rocksalt, wurtzite
+from tests.crystals import pyrite, rocksalt, wurtzite
 from tests.springs import NetworkSprings
 
 
@@ -189,3 +190,26 @@ def test_wave_vectors_that_fit_are_found_on_a_path() -> None:
     found = meetings(np.zeros(3), np.array([0, 0.5, 0.5]), matrix)
     assert found == pytest.approx([0, 0.5, 1])
     assert meetings(np.zeros(3), np.array([0.1, 0.03, 0]), matrix) == pytest.approx([0])
+
+
+def test_force_constants_follow_atoms_through_the_faces_of_the_cell() -> None:
+    """An atom at 0 in one cell may be at 1 in another, or move from one to the other."""
+    from mlphonon.force_constants.cells import reordered
+    from mlphonon.force_constants.displacements import make_supercell
+    from mlphonon.potentials.calculator import AsePotential
+
+    start = make_crystal(pyrite()).atoms
+    engine = AsePotential(NetworkSprings(start, reach=2.5))
+    found = compute_phonons(start, engine, supercell="2 2 2", relax=False, band_points=3)
+    moved = found.atoms.copy()
+    moved.positions -= [0.01, 0.02, 0.03]
+    moved.wrap()
+    other = make_supercell(moved, found.phonopy.supercell_matrix, 1e-5)
+    other.force_constants = reordered(
+        np.asarray(found.phonopy.force_constants), found.phonopy, other
+    )
+    points = [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.1, 0.2, 0.3]]
+    before = found.frequencies(points)
+    assert other.run_qpoints(points).frequencies == pytest.approx(before, abs=1e-6)
+    other.force_constants = found.phonopy.force_constants
+    assert np.abs(other.run_qpoints(points).frequencies - before).max() > 0.2

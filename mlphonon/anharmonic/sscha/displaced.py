@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlphonon.crystal import make_crystal
+from mlphonon.force_constants.cells import reordered
+from mlphonon.force_constants.displacements import make_supercell
 from mlphonon.force_constants.planning import plan_force_constants
 from mlphonon.settings import make_settings
 from mlphonon.supercell import choose_supercell
@@ -52,21 +54,29 @@ class Displaced:
         The second where none smaller is, or where a supercell was asked for and no height.
         """
         settings, large = phonons.record.settings, phonons.phonopy
-        own = cls(large.supercell_matrix, full_force_constants(large, large.force_constants), large)
         if min_length is None and settings.supercell_matrix() is not None:
-            return own
+            return cls._own(phonons)
         min_length = min_length or MIN_LENGTH
         free = make_settings(settings, supercell="auto", min_length=min_length)
         crystal = make_crystal(phonons.atoms, settings.symprec)
         matrix = choose_supercell(crystal, phonons.atoms, free)
         if abs(np.linalg.det(matrix)) > abs(np.linalg.det(large.supercell_matrix)) - 0.5:
-            return own
+            return cls._own(phonons)
         with one_blas_thread():
             plan = plan_force_constants(phonons.atoms, matrix, potential, settings)
         what = f"harmonic forces of {phonons.record.name} in a smaller supercell"
         with reporter.step(what, plan.n_evaluations + 1) as count:
             found = plan.compute(potential, count)
         return cls(matrix, full_force_constants(found.phonopy, found.array), large)
+
+    @classmethod
+    def _own(cls, phonons: Phonons) -> Displaced:
+        """Take the supercell of the phonons."""
+        large = phonons.phonopy
+        matrix = np.rint(large.supercell_matrix).astype(int)
+        same = make_supercell(phonons.atoms, matrix, phonons.record.settings.symprec)
+        rows = reordered(np.asarray(large.force_constants), large, same)
+        return cls(matrix, full_force_constants(same, rows), large)
 
     def in_large(self, small: Phonopy, force_constants: np.ndarray) -> np.ndarray:
         """Return harmonic force constants of the large supercell, changed as those of the small.
@@ -77,24 +87,26 @@ class Displaced:
         Parameters
         ----------
         small : Phonopy
-            Supercell of `matrix`.
+            Supercell of `matrix`, made of the atoms of the harmonic phonons.
         force_constants : ndarray, shape (n, n, 3, 3)
             In it, eV/A^2.
 
         Returns
         -------
         ndarray, shape (n_primitive, n_large, 3, 3)
-            eV/A^2.
+            eV/A^2, in the order of `large`.
         """
         from phonopy.harmonic.force_constants import full_fc_to_compact_fc
 
         if np.array_equal(self.matrix, self.large.supercell_matrix):
-            return np.asarray(full_fc_to_compact_fc(small.primitive, force_constants))
+            rows = full_fc_to_compact_fc(small.primitive, force_constants)
+            return reordered(rows, small, self.large)
         change = force_constants - self.harmonic
         small.force_constants = full_fc_to_compact_fc(small.primitive, change)
         with one_blas_thread():
             carried = small.ph2ph(self.large.supercell_matrix)
-        return np.asarray(self.large.force_constants + carried.force_constants)
+        rows = reordered(np.asarray(carried.force_constants), carried, self.large)
+        return np.asarray(self.large.force_constants + rows)
 
 
 MIN_LENGTH = 10.0

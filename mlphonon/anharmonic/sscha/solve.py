@@ -89,7 +89,7 @@ def self_consistent_phonons(
     from mlphonon.workflow import Silent
 
     settings, reporter = settings or SschaSettings(), reporter or Silent()
-    _check_temperature(temperature, settings)
+    check_temperature(temperature, settings)
     displaced = Displaced.of(phonons, potential, settings.min_length, reporter)
     drawing = Drawing(potential, reporter, phonons.record.name)
     ensemble = Ensemble(temperature, settings.statistics)
@@ -164,17 +164,19 @@ class _Task:
         atoms.positions += found.trial.centroids
         how = self._renormalisation(consistency, solution)
         constants = self.displaced.in_large(reference.phonopy, found.trial.force_constants)
-        phonons = with_force_constants(self.phonons, atoms, constants, how)
+        phonons = with_force_constants(self.phonons, atoms, constants, how, self.displaced.large)
         how = how.model_copy(
             update={"free_energy_eV": self._free_energy(consistency, solution, phonons)}
         )
-        phonons = with_force_constants(self.phonons, atoms, constants, how)
+        phonons = with_force_constants(self.phonons, atoms, constants, how, self.displaced.large)
         error = np.zeros_like(harmonic) if solution.error is None else solution.error.frequencies
         curvature, seen = None, None
         if self.settings.hessian:
             hessian = self._hessian(consistency, solution)
             carried = self.displaced.in_large(reference.phonopy, hessian)
-            curvature = with_force_constants(self.phonons, atoms, carried, how)
+            curvature = with_force_constants(
+                self.phonons, atoms, carried, how, self.displaced.large
+            )
             seen = reference.frequencies(hessian)
         history = History(
             settings=self.settings,
@@ -230,7 +232,8 @@ class _Task:
             return full_force_constants(consistency.reference.phonopy, compact)
 
 
-def _check_temperature(temperature: float, settings: SschaSettings) -> None:
+def check_temperature(temperature: float, settings: SschaSettings) -> None:
+    """Raise `SettingsError` if there are no self-consistent phonons at a temperature, K."""
     if not (np.isfinite(temperature) and temperature >= 0):
         raise SettingsError(f"temperature {temperature:g} K cannot be used", fix="give 0 or more")
     if temperature == 0 and settings.statistics == "classical":

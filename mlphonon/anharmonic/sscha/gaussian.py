@@ -23,9 +23,11 @@ FAR = 0.2
 mass would be so far from their places, A, if all modes were like it. What it is given is forgotten
 with the first fit."""
 
-MELTED = 0.2
-"""Root mean square distance of atoms from their places over that of neighbours, at which no crystal
-is left (Lindemann puts it at a tenth): the softest modes are made stiffer until it is less."""
+CAUTIOUS, MELTED = 0.12, 0.25
+"""Root mean square distances of atoms from their places over that of neighbours. Crystals melt at
+a tenth or a little more (Lindemann), which is kept to where nothing but harmonic modes is known;
+hydrogen goes farther, but at the second no crystal is left. The softest modes are made stiffer
+until it is less."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,9 @@ class Gaussian:
         ensemble: Ensemble,
         force_constants: np.ndarray,
         centroids: np.ndarray,
+        farthest: float = MELTED,
     ) -> Gaussian:
-        """Make it of any force constants; imaginary modes are replaced (see `SOFT`)."""
+        """Make it of any force constants; imaginary modes are replaced (see `SOFT`, `MELTED`)."""
         roots = np.sqrt(np.repeat(reference.masses, 3))
         together = np.tile(np.eye(3), (len(reference.masses), 1)) * roots[:, None]
         together /= np.linalg.norm(together, axis=0)
@@ -134,7 +137,7 @@ class Gaussian:
         top = 10 * np.abs(dynamical).sum(axis=1).max() + 1.0
         squared, modes = np.linalg.eigh(dynamical + top * together @ together.T)
         found, modes = squared[:-3], modes[:, :-3]
-        squared = _kept_together(found, modes, reference, ensemble)
+        squared = _kept_together(found, modes, reference, ensemble, farthest)
         repaired = (modes * squared) @ modes.T * roots[:, None] * roots
         is_own = bool((squared == found).all())
         return cls(reference, ensemble, _unflat(repaired), centroids, squared, modes, is_own)
@@ -208,7 +211,11 @@ class Gaussian:
 
 
 def _kept_together(
-    squared: np.ndarray, modes: np.ndarray, reference: Reference, ensemble: Ensemble
+    squared: np.ndarray,
+    modes: np.ndarray,
+    reference: Reference,
+    ensemble: Ensemble,
+    farthest: float,
 ) -> np.ndarray:
     """Replace w^2 of modes that atoms would fly apart along: the softest, as few as needed."""
     masses = np.repeat(reference.masses, 3)
@@ -216,7 +223,7 @@ def _kept_together(
     least = ensemble.spring_for(FAR**2 * float(masses.mean()))
     found = np.where(soft, np.maximum(np.abs(squared), least), squared)
     share = (modes**2 / masses[:, None]).sum(axis=0) / len(reference.masses)
-    limit = (MELTED * reference.nearest) ** 2
+    limit = (farthest * reference.nearest) ** 2
     low, high = np.log(found.min()), np.log(max(least, found.max()))
     if share @ ensemble.variance(found) <= limit:
         return found

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from mlphonon.anharmonic.sscha.fitting import Fitter
-from mlphonon.anharmonic.sscha.gaussian import Ensemble, Gaussian
+from mlphonon.anharmonic.sscha.gaussian import MELTED, Ensemble, Gaussian
 from mlphonon.anharmonic.sscha.reference import Reference
 from mlphonon.anharmonic.sscha.samples import GROUPS, Samples, effective_number
 from mlphonon.anharmonic.sscha.settings import SschaSettings
@@ -89,9 +89,10 @@ class Consistency:
     settings: SschaSettings
     fitter: Fitter
 
-    def density(self, trial: Trial) -> Gaussian:
-        """Return the distribution of a trial."""
-        return Gaussian.of(self.reference, self.ensemble, trial.force_constants, trial.centroids)
+    def density(self, trial: Trial, farthest: float = MELTED) -> Gaussian:
+        """Return the distribution of a trial; atoms go no farther than that (see `MELTED`)."""
+        constants, centroids = trial.force_constants, trial.centroids
+        return Gaussian.of(self.reference, self.ensemble, constants, centroids, farthest)
 
     def find(self, samples: Samples, start: Trial, kept: np.ndarray | None = None) -> Found:
         """Fit, weigh again, fit again, until nothing changes or the samples are worth too little.
@@ -125,7 +126,9 @@ class Consistency:
                 if change < limit and moved < CENTROID_STEP:
                     settled, trial = density.is_own, fitted
                     break
-                trial = self._mixed(trial, fitted) if self.settings.reweight else fitted
+                # Force constants that atoms cannot be distributed by are worth no share.
+                is_mixed = self.settings.reweight and density.is_own
+                trial = self._mixed(trial, fitted) if is_mixed else fitted
                 before = self.reference.frequencies(trial.force_constants)
             density = self.density(trial)
             weights = samples.weights(density)[kept]

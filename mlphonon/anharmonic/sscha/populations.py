@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlphonon.anharmonic.sscha.gaussian import CAUTIOUS, MELTED
 from mlphonon.anharmonic.sscha.history import Step
 from mlphonon.anharmonic.sscha.iterate import (
     Consistency,
@@ -100,9 +101,9 @@ class Drawing:
         self.drawn += 1
         what = f"forces of {self.name}, population {number + 1}"
         with self.reporter.step(what, settings.snapshots) as count:
-            return Population.draw(
-                consistency.density(trial), self.potential, settings.snapshots, int(seed), count
-            )
+            farthest = CAUTIOUS if self.drawn == 1 else MELTED
+            density = consistency.density(trial, farthest)
+            return Population.draw(density, self.potential, settings.snapshots, int(seed), count)
 
     def _step(
         self,

@@ -87,7 +87,8 @@ class PhononsAtTemperature:
         """Return what is printed."""
         record, how = self.phonons.record, self.renormalisation
         n_atoms = record.n_atoms_supercell if self.history is None else self.history.n_atoms
-        worth = "" if how.n_effective is None else f", worth {how.n_effective:.0f}"
+        last = "" if how.pressure_GPa is None else " in the last cell"
+        worth = "" if how.n_effective is None else f", worth {how.n_effective:.0f}{last}"
         lines = [
             f"{record.name}: {record.formula}, {record.spacegroup}, at {how.temperature_K:g} K"
             f" ({how.method}, {how.statistics} atoms), potential {record.potential['name']}",
@@ -95,9 +96,8 @@ class PhononsAtTemperature:
             f" frequencies {PLUS_MINUS} {how.mean_frequency_error_THz:.2g} THz, at most"
             f" {PLUS_MINUS} {how.frequency_error_THz:.2g}",
             f"  highest mode {_highest(self.phonons):.2f} THz (harmonic"
-            f" {_highest(self.harmonic):.2f}), lowest"
-            f" {self.phonons.stability.lowest_frequency_THz:.2f}"
-            f" ({self.harmonic.stability.lowest_frequency_THz:.2f})",
+            f" {_highest(self.harmonic):.2f}), lowest {_lowest(self.phonons)}"
+            f" ({_lowest(self.harmonic)})",
         ]
         if not how.converged:
             lines.append("  NOT CONVERGED: the last change is larger than the errors")
@@ -131,7 +131,7 @@ class PhononsAtTemperature:
             lines.append(
                 "  curvature of the free energy (without fourth order): "
                 + ("no instability" if stable.stable_by_threshold else "UNSTABLE")
-                + f", lowest {stable.lowest_frequency_THz:.2f} THz"
+                + f", lowest {_lowest(self.curvature)} THz"
             )
         return lines
 
@@ -218,6 +218,11 @@ class PhononsAtTemperature:
             history,
             Phonons.load(curvature) if curvature.exists() else None,
         )
+
+
+def _lowest(phonons: Phonons) -> str:
+    # Adding zero turns -0.0 into 0.0.
+    return f"{round(phonons.stability.lowest_frequency_THz, 2) + 0.0:.2f}"
 
 
 def _highest(phonons: Phonons) -> float:

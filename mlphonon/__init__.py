@@ -11,11 +11,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlphonon.anharmonic.at_temperature import PhononsAtTemperature
     from mlphonon.anharmonic.conductivity.result import HeatConductivity
     from mlphonon.anharmonic.conductivity.workflow import thermal_conductivity
     from mlphonon.anharmonic.expansion.quasi_harmonic import quasi_harmonic
     from mlphonon.anharmonic.expansion.result import QuasiHarmonic
     from mlphonon.anharmonic.gruneisen.result import Gruneisen
+    from mlphonon.anharmonic.temperature import renormalised_phonons
     from mlphonon.committee import Committee
     from mlphonon.crystal import Crystal, make_crystal, read_crystals
     from mlphonon.errors import MlphononError
@@ -44,6 +46,7 @@ _HOMES = {
     "MlphononError": "mlphonon.errors",
     "PhononSettings": "mlphonon.settings",
     "Phonons": "mlphonon.phonons",
+    "PhononsAtTemperature": "mlphonon.anharmonic.at_temperature",
     "Potential": "mlphonon.potentials.potential",
     "PotentialInfo": "mlphonon.potentials.potential",
     "QuasiHarmonic": "mlphonon.anharmonic.expansion.result",
@@ -54,6 +57,7 @@ _HOMES = {
     "make_crystal": "mlphonon.crystal",
     "quasi_harmonic": "mlphonon.anharmonic.expansion.quasi_harmonic",
     "read_crystals": "mlphonon.crystal",
+    "renormalised_phonons": "mlphonon.anharmonic.temperature",
     "thermal_conductivity": "mlphonon.anharmonic.conductivity.workflow",
     "with_dispersion": "mlphonon.potentials.dispersion",
 }
@@ -70,6 +74,7 @@ __all__ = [
     "MlphononError",
     "PhononSettings",
     "Phonons",
+    "PhononsAtTemperature",
     "Potential",
     "PotentialInfo",
     "QuasiHarmonic",
@@ -80,6 +85,7 @@ __all__ = [
     "make_crystal",
     "quasi_harmonic",
     "read_crystals",
+    "renormalised_phonons",
     "thermal_conductivity",
     "with_dispersion",
 ]

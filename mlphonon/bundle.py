@@ -57,7 +57,7 @@ def summarise(phonons: Phonons) -> dict[str, Any]:
 
 def save(phonons: Phonons, folder: Path) -> Path:
     """Write every file of a result (see `Phonons.save`)."""
-    return write_folder(folder, SUMMARY, lambda part: _write_files(phonons, part))
+    return write_folder(folder, SUMMARY, lambda part: write_files(phonons, part))
 
 
 def load(folder: Path) -> tuple[Phonopy, Record, tuple[Phonons, ...], Explanation | None]:
@@ -127,8 +127,8 @@ def write_data(phonons: Phonons, folder: Path) -> None:
             write_data(member, place)
 
 
-def _write_files(phonons: Phonons, folder: Path) -> None:
-    """Write the files one by one; nothing is visible under its final name yet."""
+def write_files(phonons: Phonons, folder: Path) -> None:
+    """Write all files of a result, one by one, into a folder that is there."""
     from phonopy.phonon.dos import write_projected_dos, write_total_dos
 
     ph = phonons.phonopy

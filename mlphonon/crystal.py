@@ -187,6 +187,17 @@ def point_group(atoms: Atoms, symprec: float) -> np.ndarray:
     return np.unique(_dataset(cell, symprec).rotations, axis=0)
 
 
+def space_group(atoms: Atoms, symprec: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return rotations (n, 3, 3) and translations (n, 3) of the cell, in fractional coordinates."""
+    found = _dataset((atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers), symprec)
+    return found.rotations, found.translations
+
+
+def space_group_number(spacegroup: str) -> int:
+    """Return the number of a space group that is written ``"Fm-3m (225)"``."""
+    return int(spacegroup.rpartition("(")[2].rstrip(")"))
+
+
 def reduced_formula(atoms: Atoms) -> str:
     """Return the reduced chemical formula, elements by their column: ``"SiO2"``."""
     counts = atoms.symbols.formula.reduce()[0].count()

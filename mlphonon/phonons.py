@@ -212,7 +212,9 @@ class Phonons:
         """Thermal properties in the harmonic approximation at constant volume.
 
         Modes that are imaginary are left out, as are the three acoustic modes at Gamma,
-        whose frequency is zero.
+        whose frequency is zero. Of phonons at a temperature (``record.renormalisation``) this is
+        the harmonic formula with their frequencies: at that temperature it is the entropy of
+        self-consistent phonons, but neither their free energy nor a heat capacity.
 
         Parameters
         ----------

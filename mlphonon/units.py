@@ -16,3 +16,12 @@ GAS_CONSTANT = 8.31446261815324
 
 J_PER_EV_MOL = 96485.33212331
 """One eV for each of a mole, J/mol."""
+
+BOLTZMANN = 8.617333262145179e-5
+"""k_B, eV/K."""
+
+EV_PER_THZ = BOLTZMANN * KELVIN_PER_THZ
+"""h, eV/THz."""
+
+GPA_PER_EV_PER_A3 = 160.21766340
+"""eV/A^3, GPa."""

@@ -20,6 +20,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
     ("name", "spacegroup", "formula", "n_atoms", "bond"),
     [
         ("CaTiO3", "Pm-3m (221)", {"Ca": 1, "Ti": 1, "O": 3}, 5, 1.948),
+        ("KCl", "Fm-3m (225)", {"K": 1, "Cl": 1}, 2, 3.146),
         ("NaCl", "Fm-3m (225)", {"Na": 1, "Cl": 1}, 2, 2.820),
         ("Si", "Fd-3m (227)", {"Si": 2}, 2, 2.352),
         ("quartz", "P3_221 (154)", {"Si": 3, "O": 6}, 9, 1.605),

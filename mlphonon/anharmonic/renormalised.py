@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlphonon.force_constants.cells import reordered
 from mlphonon.force_constants.displacements import make_supercell
 
 if TYPE_CHECKING:
     from ase import Atoms
+    from phonopy import Phonopy
 
     from mlphonon.phonons import Phonons
     from mlphonon.renormalisation import Renormalisation
 
 
 def with_force_constants(
-    phonons: Phonons, atoms: Atoms, force_constants: np.ndarray, how: Renormalisation
+    phonons: Phonons,
+    atoms: Atoms,
+    force_constants: np.ndarray,
+    how: Renormalisation,
+    ordered_as: Phonopy | None = None,
 ) -> Phonons:
     """Return phonons with other force constants, about mean places of the atoms.
 
@@ -30,6 +36,8 @@ def with_force_constants(
         eV/A^2, already symmetric.
     how : Renormalisation
         Goes into the record.
+    ordered_as : Phonopy, optional
+        In whose order the supercell's atoms are; in that of `make_supercell` for `atoms` otherwise.
     """
     from phonopy.harmonic.force_constants import full_fc_to_compact_fc
 
@@ -40,6 +48,8 @@ def with_force_constants(
     compact = force_constants
     if force_constants.shape[0] == len(phonopy.supercell) > len(phonopy.primitive):
         compact = full_fc_to_compact_fc(phonopy.primitive, force_constants)
+    if ordered_as is not None:
+        compact = reordered(compact, ordered_as, phonopy)
     phonopy.force_constants = compact
     phonopy.nac_params = phonons.phonopy.nac_params
     found = {

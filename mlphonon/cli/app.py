@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from mlphonon.cli import (
+    anharmonic,
     benchmark,
     conductivity,
     dataset,
@@ -34,6 +35,7 @@ app.command("phonons")(phonons.phonons)
 app.command("gruneisen")(gruneisen.gruneisen)
 app.command("qha")(qha.qha)
 app.command("conductivity")(conductivity.conductivity)
+app.command("anharmonic")(anharmonic.anharmonic)
 app.add_typer(potentials.app)
 app.add_typer(benchmark.app)
 app.add_typer(dataset.app)

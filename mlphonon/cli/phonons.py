@@ -290,6 +290,8 @@ def _describe_method(record: Record) -> str:
         "regression": f"regression over {number} random displacement{several}",
         "displacements": f"{number} displacement{several} of {record.displacement_A or 0:g} A"
         f" in {record.method_dtype}",
+        "sscha": f"self-consistent, {number} displaced supercells",
+        "effective": f"fitted to {number} snapshots of molecular dynamics",
     }
     errors = {
         "one-sided": raw.nonlinearity,

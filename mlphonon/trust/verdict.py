@@ -231,5 +231,6 @@ NUMERICAL = (
     "kernels",
     "truncation",
     "mesh",
+    "sampling",
 )
 """Checks of the calculation, whatever the potential: names of those that have an effect in THz."""

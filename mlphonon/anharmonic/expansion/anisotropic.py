@@ -9,6 +9,7 @@ import numpy as np
 
 from mlphonon.anharmonic.expansion.result import Axes
 from mlphonon.anharmonic.strained import strained_phonons
+from mlphonon.crystal import space_group_number
 from mlphonon.errors import CrystalError
 from mlphonon.force_constants.cells import to_phonopy
 from mlphonon.threads import one_blas_thread
@@ -105,7 +106,7 @@ def independent_axes(phonons: Phonons) -> list[list[int]]:
     CrystalError
         If that is one group alone (cubic), or angles are free (monoclinic, triclinic).
     """
-    number = int(phonons.record.spacegroup.rpartition("(")[2].rstrip(")"))
+    number = space_group_number(phonons.record.spacegroup)
     if number < 16:
         raise CrystalError(
             f"the angles of {phonons.record.name} are free",

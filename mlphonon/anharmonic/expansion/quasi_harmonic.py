@@ -11,10 +11,11 @@ from mlphonon.anharmonic.expansion.anisotropic import free_axes
 from mlphonon.anharmonic.expansion.result import Axes, ExpansionRecord, QuasiHarmonic
 from mlphonon.anharmonic.expansion.settings import ExpansionSettings, make_expansion_settings
 from mlphonon.anharmonic.strained import strained_phonons, volume_stretch
+from mlphonon.crystal import space_group_number
 from mlphonon.errors import CrystalError
 from mlphonon.settings import PhononSettings
 from mlphonon.threads import one_blas_thread
-from mlphonon.units import J_PER_EV_MOL
+from mlphonon.units import GPA_PER_EV_PER_A3, J_PER_EV_MOL
 from mlphonon.workflow import Silent, compute_phonons
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 LEAST = 5
 """Volumes that an equation of state takes."""
-
-GPA = 160.21766208
-"""In one eV/A^3."""
 
 
 @dataclass(frozen=True)
@@ -196,8 +194,7 @@ class _Volumes:
 
 
 def _is_cubic(phonons: Phonons) -> bool:
-    number = int(phonons.record.spacegroup.rpartition("(")[2].rstrip(")"))
-    return number >= 195
+    return space_group_number(phonons.record.spacegroup) >= 195
 
 
 def _fit(
@@ -343,7 +340,7 @@ def _result(
         helmholtz=np.asarray(fitted.helmholtz_volume)[:n],
         equilibrium_volumes=np.asarray(fitted.equilibrium_volumes)[:n],
         expansion=np.asarray(fitted.thermal_expansion)[:n],
-        bulk_moduli=GPA * np.asarray(fitted.bulk_moduli)[:n],
+        bulk_moduli=GPA_PER_EV_PER_A3 * np.asarray(fitted.bulk_moduli)[:n],
         heat_capacity=J_PER_EV_MOL * np.asarray(fitted.heat_capacity_P.heat_capacities)[:n],
         gruneisen=np.asarray(fitted.gruneisen_parameters)[:n],
         n_atoms=len(phonons.phonopy.primitive),

@@ -14,6 +14,7 @@ from mlphonon.anharmonic.gruneisen.result import (
     heat_weights,
 )
 from mlphonon.anharmonic.strained import strained_phonons, volume_stretch
+from mlphonon.crystal import space_group_number
 from mlphonon.errors import PotentialError
 from mlphonon.threads import one_blas_thread
 from mlphonon.workflow import Silent
@@ -76,7 +77,7 @@ def gruneisen_parameters(
     """
     chosen, told = settings or GruneisenSettings(), reporter or Silent()
     engine = potential or potential_of(phonons)
-    number = int(phonons.record.spacegroup.rpartition("(")[2].rstrip(")"))
+    number = space_group_number(phonons.record.spacegroup)
     shape = chosen.cell == "shape" and number < 195
     relaxes: Literal["shape", "none"] = "shape" if shape else "none"
 

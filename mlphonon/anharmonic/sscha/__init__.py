@@ -1,0 +1,1 @@
+"""Self-consistent harmonic phonons: the Gaussian crystal of least free energy at a temperature."""

@@ -24,8 +24,11 @@ class Renormalisation(BaseModel):
     statistics: Literal["quantum", "classical"]
     """What atoms are distributed by."""
 
+    n_atoms: int
+    """In the supercell that is displaced."""
+
     n_snapshots: int
-    """Displaced supercells that were evaluated."""
+    """Displaced supercells that force constants were fitted to, or drawn for that."""
 
     n_effective: float | None = None
     """As many independent snapshots as those used are worth (Kish), where they are weighted or

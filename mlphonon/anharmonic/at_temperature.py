@@ -74,7 +74,6 @@ class PhononsAtTemperature:
         }
         if self.history is not None:
             shift, q, _ = self.history.commensurate.largest_shift()
-            summary["n_atoms_displaced_supercell"] = self.history.n_atoms
             summary["largest_shift_THz"] = shift
             summary["largest_shift_at"] = list(self.history.commensurate.wave_vectors[q])
         if self.curvature is not None:
@@ -86,13 +85,12 @@ class PhononsAtTemperature:
     def describe(self) -> list[str]:
         """Return what is printed."""
         record, how = self.phonons.record, self.renormalisation
-        n_atoms = record.n_atoms_supercell if self.history is None else self.history.n_atoms
         last = "" if how.pressure_GPa is None else " in the last cell"
         worth = "" if how.n_effective is None else f", worth {how.n_effective:.0f}{last}"
         lines = [
             f"{record.name}: {record.formula}, {record.spacegroup}, at {how.temperature_K:g} K"
             f" ({how.method}, {how.statistics} atoms), potential {record.potential['name']}",
-            f"  {how.n_snapshots} displaced supercells of {n_atoms} atoms{worth};"
+            f"  {how.n_snapshots} displaced supercells of {how.n_atoms} atoms{worth};"
             f" frequencies {PLUS_MINUS} {how.mean_frequency_error_THz:.2g} THz, at most"
             f" {PLUS_MINUS} {how.frequency_error_THz:.2g}",
             f"  highest mode {_highest(self.phonons):.2f} THz (harmonic"

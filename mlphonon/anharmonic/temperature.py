@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 TemperatureMethod = Literal["sscha", "effective"]
 
-MIN_LENGTH = 10.0
-"""Least height of the supercell of molecular dynamics where none is asked for, A."""
-
 
 def renormalised_phonons(
     structure: Any,
@@ -51,9 +48,8 @@ def renormalised_phonons(
     settings : SschaSettings or EffectiveSettings, optional
         Of the method; defaults otherwise.
     harmonic : PhononSettings, optional
-        Of the harmonic phonons. ``"effective"`` takes place in their supercell, by default the
-        smallest that is 10 A high; ``"sscha"`` in one of that height, and what temperature changes
-        in it is added to the harmonic force constants.
+        Of the harmonic phonons. What temperature changes is found in a supercell of its own, by
+        default the smallest that is 10 A high, and added to their force constants.
     born : path or (charges, dielectric), optional
         Born effective charges for the non-analytical term.
     reporter : Reporter, optional
@@ -81,8 +77,6 @@ def renormalised_phonons(
     if method == "sscha":
         check_temperature(temperature, chosen)
     engine, first = load_potential(potential), harmonic or make_settings()
-    if method == "effective":
-        first = with_small_supercell(first)
     start = compute_phonons(structure, engine, first, born=born, reporter=reporter)
     if method == "effective":
         effective = import_module("mlphonon.anharmonic.effective")
@@ -90,12 +84,6 @@ def renormalised_phonons(
         return PhononsAtTemperature(found, start)
     result = self_consistent_phonons(start, engine, temperature, chosen, reporter)
     return PhononsAtTemperature(result.phonons, start, result.history, result.curvature)
-
-
-def with_small_supercell(settings: PhononSettings) -> PhononSettings:
-    """Return the settings with `MIN_LENGTH`, unless a length or a supercell was asked for."""
-    asked = {"min_length", "supercell"} & settings.model_fields_set
-    return settings if asked else settings.model_copy(update={"min_length": MIN_LENGTH})
 
 
 def method_settings(method: str, base: BaseModel | None = None, **changes: Any) -> Any:

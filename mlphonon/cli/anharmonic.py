@@ -44,7 +44,8 @@ def anharmonic(
         float | None, typer.Option(help="Least height of the displaced supercell, A [10].")
     ] = None,
     statistics: Annotated[
-        str | None, typer.Option(help="Of sscha: [quantum] or classical atoms.")
+        str | None,
+        typer.Option(help="quantum or classical atoms [sscha: quantum, effective: classical]."),
     ] = None,
     snapshots: Annotated[
         int | None, typer.Option(help="Displaced supercells that are evaluated together.")
@@ -77,9 +78,8 @@ def anharmonic(
         "pressure": pressure,
         "hessian": True if hessian else None,
         "seed": seed,
+        "min_length": min_length,
     }
-    if method == "sscha":
-        given["min_length"] = min_length
     chosen = method_settings(method, **{k: v for k, v in given.items() if v is not None})
 
     def compute(
@@ -102,10 +102,7 @@ def anharmonic(
         potential=potential,
         loading={"device": device, "dtype": dtype, "allow_pickle": allow_pickle},
         settings_file=settings,
-        changes={
-            "supercell": supercell,
-            "min_length": None if method == "sscha" else min_length,
-        },
+        changes={"supercell": supercell},
         as_json=as_json,
         quiet=quiet,
     ).run(f"{method}-{temperature:g}K", compute)

@@ -10,7 +10,7 @@ import pytest
 
 from mlphonon import Phonons, PhononsAtTemperature, make_crystal, renormalised_phonons
 from mlphonon.anharmonic.sscha.settings import SschaSettings
-from mlphonon.anharmonic.temperature import method_settings, with_small_supercell
+from mlphonon.anharmonic.temperature import method_settings
 from mlphonon.cli.phonons import describe
 from mlphonon.errors import ResultError, SettingsError
 from mlphonon.settings import make_settings
@@ -99,13 +99,6 @@ def test_a_crystal_given_in_other_words_has_the_same_phonons(view: str) -> None:
         for atoms in (rocksalt(), VIEWS[view](rocksalt()))
     )
     assert once == pytest.approx(other, abs=1e-5)
-
-
-def test_a_supercell_that_was_asked_for_is_used() -> None:
-    asked, free = make_settings(supercell="2 2 2"), make_settings()
-    assert with_small_supercell(asked) == asked
-    assert with_small_supercell(free).min_length == 10
-    assert with_small_supercell(make_settings(min_length=12)).min_length == 12
 
 
 def test_what_cannot_be_used_is_refused_in_a_line() -> None:

@@ -198,6 +198,7 @@ class _Task:
             method="sscha",
             temperature_K=self.ensemble.temperature,
             statistics=settings.statistics,
+            n_atoms=len(reference.masses),
             n_snapshots=self.drawing.drawn * settings.snapshots,
             n_effective=solution.found.n_effective,
             iterations=self.drawing.drawn,

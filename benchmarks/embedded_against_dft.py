@@ -20,9 +20,9 @@ from ase import Atoms
 
 from mlphonon import BandStructure, Phonons, compute_phonons, load_potential
 from mlphonon.band_path import find_band_path
+from mlphonon.band_structure import compute_bands
 from mlphonon.calculations.folder import load_calculation
 from mlphonon.force_constants.cells import to_ase
-from mlphonon.phonons import compute_bands
 from mlphonon.potentials.potential import Potential
 from mlphonon.report.figures import plot_bands_dos, save_figure
 

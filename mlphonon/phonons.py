@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlphonon.band_path import BandPath, find_band_path
+from mlphonon.band_structure import compute_bands
 from mlphonon.dos import projected_dos, total_dos
 from mlphonon.provenance import Record
-from mlphonon.results import BandStructure, DensityOfStates, ThermalProperties
+from mlphonon.results import BandStructure, DensityOfStates, ThermalProperties, frozen
 from mlphonon.threads import one_blas_thread
 from mlphonon.trust.stability import Stability
 
@@ -161,7 +161,7 @@ class Phonons:
         frequencies = self._dos_frequencies
         with one_blas_thread():
             total = total_dos(self._run_mesh(), frequencies)
-        points, density = _frozen((frequencies, total))
+        points, density = frozen((frequencies, total))
         return DensityOfStates(points, density, tuple(self.atoms.get_chemical_symbols()))
 
     @cached_property
@@ -174,7 +174,7 @@ class Phonons:
                 is_gamma_center=True,
             )
             found = projected_dos(self._phonopy.mesh, self._dos_frequencies)
-        points, projected, total = _frozen((self._dos_frequencies, found, found.sum(axis=0)))
+        points, projected, total = frozen((self._dos_frequencies, found, found.sum(axis=0)))
         return DensityOfStates(
             frequencies=points,
             total=total,
@@ -198,7 +198,7 @@ class Phonons:
         """
         with one_blas_thread():
             found = self._run_mesh()
-        qpoints, frequencies, weights = _frozen((found.qpoints, found.frequencies, found.weights))
+        qpoints, frequencies, weights = frozen((found.qpoints, found.frequencies, found.weights))
         return qpoints, frequencies, weights
 
     def _run_mesh(self) -> Any:
@@ -231,7 +231,7 @@ class Phonons:
             found = self._phonopy.run_thermal_properties(
                 temperatures=grid, exclude_gamma_acoustic=True
             )
-        t, f, s, c = _frozen(
+        t, f, s, c = frozen(
             (found.temperatures, found.free_energy, found.entropy, found.heat_capacity)
         )
         return ThermalProperties(t, f, s, c, float(found.zero_point_energy), len(self.atoms))
@@ -384,41 +384,3 @@ class Phonons:
         from mlphonon.bundle import load
 
         return cls(*load(Path(folder)))
-
-
-def compute_bands(phonopy: Phonopy, path: BandPath, points: int) -> BandStructure:
-    """Frequencies along a path.
-
-    Parameters
-    ----------
-    phonopy : Phonopy
-        Holds force constants.
-    path : BandPath
-        In reciprocal vectors of phonopy's primitive cell.
-    points : int
-        q-points on the longest piece; shorter pieces get their share.
-    """
-    from phonopy.phonon.band_structure import get_band_qpoints_and_path_connections
-
-    qpoints, connections = get_band_qpoints_and_path_connections(
-        path.corners(), npoints=points, rec_lattice=np.linalg.inv(phonopy.primitive.cell)
-    )
-    with one_blas_thread():
-        found = phonopy.run_band_structure(
-            qpoints, path_connections=connections, labels=path.labels()
-        )
-    ends = [(first[0], second[0]) for chain in path.chains for first, second in pairwise(chain)]
-    return BandStructure(
-        segments=_frozen(found.qpoints),
-        distances=_frozen(found.distances),
-        frequencies=_frozen(found.frequencies),
-        labels=tuple(ends),
-    )
-
-
-def _frozen(arrays: Any) -> tuple[np.ndarray, ...]:
-    """Return copies that cannot be written to, so that a result stays what it was."""
-    copies = tuple(np.array(array) for array in arrays)
-    for copy in copies:
-        copy.setflags(write=False)
-    return copies

@@ -192,6 +192,11 @@ def _deviation(values: np.ndarray) -> np.ndarray:
     return np.asarray(values.std(axis=0, ddof=1))
 
 
+def frozen(arrays: Iterable[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """Return copies that cannot be written to, so that a result stays what it was."""
+    return tuple(_read_only(np.array(array)) for array in arrays)
+
+
 def _read_only(array: np.ndarray) -> np.ndarray:
     array.setflags(write=False)
     return array

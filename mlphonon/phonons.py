@@ -312,13 +312,16 @@ class Phonons:
         Raises
         ------
         MlphononError
-            If the potential cannot be loaded as it was, or fails on a strained crystal.
+            If a setting or the potential cannot be used, or it fails on a strained crystal.
         """
         from mlphonon.anharmonic.gruneisen.by_volume import GruneisenSettings, gruneisen_parameters
+        from mlphonon.checked_settings import checked_settings
         from mlphonon.potentials.loading import load_potential
 
         engine = None if potential is None else load_potential(potential)
-        return gruneisen_parameters(self, engine, GruneisenSettings(**settings), reporter)
+        return gruneisen_parameters(
+            self, engine, checked_settings(GruneisenSettings, settings), reporter
+        )
 
     def summary(self) -> dict[str, Any]:
         """Return what one wants to know at a glance, as plain types; units in the names."""

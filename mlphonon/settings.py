@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from mlphonon.checked_settings import checked_settings
 from mlphonon.errors import SettingsError
 
 Method = Literal["displacements", "autodiff", "regression", "sscha", "effective"]
@@ -212,20 +213,7 @@ def make_settings(base: PhononSettings | None = None, **changes: Any) -> PhononS
         If a name is unknown or a value cannot be used; one line that names it.
     """
     values = {} if base is None else base.model_dump()
-    try:
-        return PhononSettings.model_validate(values | with_implied_method(changes))
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"][:1])
-        if first["type"] == "extra_forbidden":
-            raise SettingsError(
-                f"unknown setting '{name}'",
-                fix=f"the settings are {', '.join(PhononSettings.model_fields)}",
-            ) from error
-        message = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(
-            f"setting '{name}' cannot be {first['input']!r}", message, "give another value"
-        ) from error
+    return checked_settings(PhononSettings, values | with_implied_method(changes))
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from mlphonon.checked_settings import checked_settings
 from mlphonon.errors import SettingsError
 from mlphonon.settings import PhononSettings, make_settings
 
@@ -99,18 +100,8 @@ def method_settings(method: str, base: BaseModel | None = None, **changes: Any) 
         raise SettingsError(
             f"settings of method '{method}' must be {kind.__name__}, not {type(base).__name__}"
         )
-    try:
-        return kind.model_validate(({} if base is None else base.model_dump()) | changes)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"][:1])
-        if first["type"] == "extra_forbidden":
-            raise SettingsError(
-                f"method '{method}' has no setting '{name}'",
-                fix=f"its settings are {', '.join(kind.model_fields)}",
-            ) from error
-        message = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"setting '{name}' cannot be {first['input']!r}", message) from error
+    values = {} if base is None else base.model_dump()
+    return checked_settings(kind, values | changes, f"method '{method}'")
 
 
 _SETTINGS = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from mlphonon.errors import SettingsError
+from mlphonon.checked_settings import checked_settings
 from mlphonon.evaluation.record import Structure
 from mlphonon.settings import PhononSettings, make_settings
 
@@ -80,11 +80,4 @@ def make_protocol(**changes: Any) -> Protocol:
     SettingsError
         If a value cannot be used; one line that names it.
     """
-    try:
-        return Protocol.model_validate(changes)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(
-            f"protocol: {name} cannot be {first['input']!r}", first["msg"]
-        ) from error
+    return checked_settings(Protocol, changes, "the protocol")

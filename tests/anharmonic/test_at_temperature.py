@@ -109,9 +109,14 @@ def test_what_cannot_be_used_is_refused_in_a_line() -> None:
         renormalised_phonons(crystal, Wells(), 0, harmonic=QUICK, statistics="classical")
     with pytest.raises(SettingsError, match="no method 'md'"):
         renormalised_phonons(crystal, Wells(), 300, "md")  # type: ignore[arg-type]
-    with pytest.raises(SettingsError, match="has no setting 'steps'; its settings are min_length"):
+    with pytest.raises(
+        SettingsError,
+        match="unknown setting 'steps' of method 'sscha'",
+    ):
         method_settings("sscha", steps=3)
-    with pytest.raises(SettingsError, match="setting 'snapshots' cannot be 21; must be even"):
+    with pytest.raises(
+        SettingsError, match="setting 'snapshots' of method 'sscha' cannot be 21; must be even"
+    ):
         method_settings("sscha", snapshots=21)
     with pytest.raises(SettingsError, match="must be SschaSettings, not PhononSettings"):
         method_settings("sscha", make_settings())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from mlphonon.errors import SettingsError
+from mlphonon.checked_settings import checked_settings
 
 
 class ConductivitySettings(BaseModel):
@@ -64,12 +64,4 @@ def make_conductivity_settings(**changes: Any) -> ConductivitySettings:
     SettingsError
         If a value cannot be used; one line that names it.
     """
-    try:
-        return ConductivitySettings.model_validate(changes)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"][:1])
-        message = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(
-            f"setting '{name}' cannot be {first['input']!r}", message, "give another value"
-        ) from error
+    return checked_settings(ConductivitySettings, changes)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from mlphonon.errors import SettingsError
+from mlphonon.checked_settings import checked_settings
 
 
 class ExpansionSettings(BaseModel):
@@ -47,20 +47,18 @@ class ExpansionSettings(BaseModel):
     pressure: float = 0.0
     """GPa."""
 
-    @model_validator(mode="before")
+    @field_validator("temperatures", mode="before")
     @classmethod
-    def _parse_temperatures(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("temperatures"), str):
-            parts = values["temperatures"].split(":")
-            return values | {"temperatures": tuple(parts)}
-        return values
+    def _parse_temperatures(cls, value: Any) -> Any:
+        return tuple(value.split(":")) if isinstance(value, str) else value
 
-    @model_validator(mode="after")
-    def _check_temperatures(self) -> ExpansionSettings:
-        first, last, step = self.temperatures
+    @field_validator("temperatures")
+    @classmethod
+    def _check_temperatures(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
+        first, last, step = value
         if not (0 <= first < last and 0 < step <= (last - first) / 3):
-            raise ValueError("temperatures must be first:last:step with four of them at least")
-        return self
+            raise ValueError("must be first:last:step with four temperatures at least")
+        return value
 
     def grid(self) -> np.ndarray:
         """Return the temperatures, K."""
@@ -76,13 +74,4 @@ def make_expansion_settings(**changes: Any) -> ExpansionSettings:
     SettingsError
         If a value cannot be used; one line that names it.
     """
-    try:
-        return ExpansionSettings.model_validate(changes)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"][:1]) or "temperatures"
-        message = first["msg"].removeprefix("Value error, ")
-        value = changes.get(name, first["input"])
-        raise SettingsError(
-            f"setting '{name}' cannot be {value!r}", message, "give another value"
-        ) from error
+    return checked_settings(ExpansionSettings, changes)

@@ -196,7 +196,10 @@ def _on_path(
     return (
         bands.distances,
         tuple(np.asarray(f) for f in frequencies),
-        tuple(np.asarray(g) for g in gamma),
+        # Where a frequency vanishes there is no gamma, and nothing is drawn.
+        tuple(
+            np.where(np.abs(f) > SOFT, g, np.nan) for f, g in zip(frequencies, gamma, strict=True)
+        ),
     )
 
 

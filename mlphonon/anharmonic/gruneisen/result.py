@@ -58,7 +58,7 @@ class Gruneisen:
     path_distances : tuple of ndarray, each of shape (n,)
         Along the band path, 1/A.
     path_frequencies, path_gamma : tuple of ndarray, each of shape (n, n_bands)
-        There.
+        There; gamma is NaN where the frequency vanishes.
     path_labels : tuple of (str, str)
         Names of the first and last point of each piece.
     third_order : ndarray, shape (n_q, n_bands), optional

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mlphonon.anharmonic.third_order.result import Route
-from mlphonon.errors import SettingsError
+from mlphonon.checked_settings import checked_settings
 
 
 class ThirdOrderSettings(BaseModel):
@@ -68,12 +68,4 @@ def make_third_order_settings(**changes: Any) -> ThirdOrderSettings:
     SettingsError
         If a value cannot be used; one line that names it.
     """
-    try:
-        return ThirdOrderSettings.model_validate(changes)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"][:1])
-        message = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(
-            f"third order: '{name}' cannot be {first['input']!r}", message, "give another value"
-        ) from error
+    return checked_settings(ThirdOrderSettings, changes, "the third order")

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
+from mlphonon.anharmonic.effective.settings import EffectiveSettings
+from mlphonon.anharmonic.sscha.settings import SschaSettings, check_temperature
 from mlphonon.checked_settings import checked_settings
 from mlphonon.errors import SettingsError
 from mlphonon.settings import PhononSettings, make_settings
 
 if TYPE_CHECKING:
     from mlphonon.anharmonic.at_temperature import PhononsAtTemperature
+    from mlphonon.phonons import Phonons
+    from mlphonon.potentials.potential import Potential
     from mlphonon.workflow import Reporter
 
 TemperatureMethod = Literal["sscha", "effective"]
+
+SETTINGS: Mapping[str, type[BaseModel]] = {
+    "sscha": SschaSettings,
+    "effective": EffectiveSettings,
+}
+"""Of each method."""
 
 
 def renormalised_phonons(
@@ -68,23 +78,40 @@ def renormalised_phonons(
     MlphononError
         If the crystal, a setting or the potential cannot be used.
     """
-    from mlphonon.anharmonic.at_temperature import PhononsAtTemperature
-    from mlphonon.anharmonic.sscha.solve import check_temperature, self_consistent_phonons
     from mlphonon.potentials.loading import load_potential
     from mlphonon.workflow import Silent, compute_phonons
 
     chosen = method_settings(method, settings, **changes)
+    check_temperature(temperature, chosen.statistics)
     reporter = reporter or Silent()
-    if method == "sscha":
-        check_temperature(temperature, chosen)
     engine, first = load_potential(potential), harmonic or make_settings()
     start = compute_phonons(structure, engine, first, born=born, reporter=reporter)
+    return renormalise(start, engine, temperature, method, chosen, reporter)
+
+
+def renormalise(
+    harmonic: Phonons,
+    potential: Potential,
+    temperature: float,
+    method: TemperatureMethod,
+    settings: Any,
+    reporter: Reporter,
+) -> PhononsAtTemperature:
+    """Find what a temperature makes of harmonic phonons; `potential` is that they were made with.
+
+    `settings` are those that `method_settings` returns.
+    """
+    from mlphonon.anharmonic.at_temperature import PhononsAtTemperature
+
     if method == "effective":
-        effective = import_module("mlphonon.anharmonic.effective")
-        found = effective.effective_phonons(start, engine, temperature, chosen, reporter)
-        return PhononsAtTemperature(found, start)
-    result = self_consistent_phonons(start, engine, temperature, chosen, reporter)
-    return PhononsAtTemperature(result.phonons, start, result.history, result.curvature)
+        from mlphonon.anharmonic.effective.solve import effective_phonons
+
+        found = effective_phonons(harmonic, potential, temperature, settings, reporter)
+        return PhononsAtTemperature(found, harmonic)
+    from mlphonon.anharmonic.sscha.solve import self_consistent_phonons
+
+    result = self_consistent_phonons(harmonic, potential, temperature, settings, reporter)
+    return PhononsAtTemperature(result.phonons, harmonic, result.history, result.curvature)
 
 
 def method_settings(method: str, base: BaseModel | None = None, **changes: Any) -> Any:
@@ -95,25 +122,12 @@ def method_settings(method: str, base: BaseModel | None = None, **changes: Any) 
     SettingsError
         If the method or a setting is unknown, or a value cannot be used.
     """
-    kind = _settings_of(method)
+    kind = SETTINGS.get(method)
+    if kind is None:
+        raise SettingsError(f"there is no method '{method}'", fix=f"take {' or '.join(SETTINGS)}")
     if base is not None and not isinstance(base, kind):
         raise SettingsError(
             f"settings of method '{method}' must be {kind.__name__}, not {type(base).__name__}"
         )
     values = {} if base is None else base.model_dump()
     return checked_settings(kind, values | changes, f"method '{method}'")
-
-
-_SETTINGS = {
-    "sscha": ("mlphonon.anharmonic.sscha.settings", "SschaSettings"),
-    "effective": ("mlphonon.anharmonic.effective", "EffectiveSettings"),
-}
-"""Where the settings of each method are."""
-
-
-def _settings_of(method: str) -> type[BaseModel]:
-    if method not in _SETTINGS:
-        raise SettingsError(f"there is no method '{method}'", fix="take sscha or effective")
-    home, name = _SETTINGS[method]
-    kind: type[BaseModel] = getattr(import_module(home), name)
-    return kind

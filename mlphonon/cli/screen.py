@@ -58,6 +58,14 @@ def run_screen(
     temperatures: Annotated[
         str, typer.Option(help="At which thermal properties are stored, K.")
     ] = "300",
+    properties: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--property",
+            help="Phonons at a temperature too: sscha(300) or effective(300), with settings as in"
+            " sscha(300, pressure=0); may be given again.",
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only so many of the structures, the first.")
     ] = None,
@@ -80,6 +88,7 @@ def run_screen(
     from mlphonon.screening.calculation import PotentialSource
     from mlphonon.screening.campaign import Campaign, Plan
     from mlphonon.screening.crystals.sources import check_paths, read_sources
+    from mlphonon.screening.properties import read_properties
     from mlphonon.settings import make_settings, read_settings
 
     site = _site(config, {"workers": workers, "device": device})
@@ -88,6 +97,7 @@ def run_screen(
         make_settings(None, **({} if settings is None else read_settings(settings))),
         _temperatures(temperatures),
         site,
+        read_properties(properties or ()),
     )
     reporter = TerminalReporter(quiet)
     with prints_dropped():
@@ -276,6 +286,8 @@ def _status_lines(status: Status) -> list[str]:
     line = ", ".join(f"{number} {state}" for state, number in counts.items())
     causes = ", ".join(f"{number} {cause}" for cause, number in status.failures.items())
     lines = [status.calculation.describe(), f"{line}{f' ({causes})' if causes else ''}"]
+    for asked, number in status.without.items():
+        lines.append(f"{number} done crystals lack {asked}, which failed: see column ..._failure")
     if status.duplicates:
         lines.append(f"{status.duplicates} crystals given twice are computed once")
     if counts["waiting"] + counts["running"] and status.seconds_left is not None:

@@ -16,6 +16,7 @@ from mlphonon.errors import PotentialError, SettingsError
 from mlphonon.potentials.loading import load_potential, resolve_device
 from mlphonon.potentials.potential import Potential
 from mlphonon.potentials.several import refuse_several
+from mlphonon.screening.properties import AtTemperature
 from mlphonon.settings import PhononSettings
 
 PROTOCOL = 1
@@ -88,6 +89,8 @@ class Calculation(BaseModel):
         The protocol.
     temperatures : tuple of float
         At which thermal properties are stored, K.
+    properties : tuple of AtTemperature
+        What is computed beyond harmonic phonons.
     protocol : int
         Of the code.
     """
@@ -100,11 +103,14 @@ class Calculation(BaseModel):
     head: str | None = None
     settings: PhononSettings
     temperatures: tuple[float, ...]
+    properties: tuple[AtTemperature, ...] = ()
     protocol: int = PROTOCOL
 
     def digest(self) -> str:
         """SHA-256: equal digests mean that equal crystals get equal numbers."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        # So that what was computed before there were properties keeps its name.
+        without = None if self.properties else {"properties"}
+        return hashlib.sha256(self.model_dump_json(exclude=without).encode()).hexdigest()
 
     def describe(self) -> str:
         """Return a line for people."""
@@ -118,11 +124,15 @@ class Calculation(BaseModel):
             for name, value in self.settings.model_dump().items()
             if value != getattr(plain, name)
         ]
+        changed += [one.describe() for one in self.properties]
         return ", ".join(changed) or "default settings"
 
 
 def make_calculation(
-    source: PotentialSource, settings: PhononSettings, temperatures: tuple[float, ...]
+    source: PotentialSource,
+    settings: PhononSettings,
+    temperatures: tuple[float, ...],
+    properties: tuple[AtTemperature, ...] = (),
 ) -> Calculation:
     """Describe what a potential and settings will compute.
 
@@ -151,6 +161,7 @@ def make_calculation(
         head=source.head,
         settings=settings,
         temperatures=tuple(sorted(temperatures)),
+        properties=properties,
     )
 
 

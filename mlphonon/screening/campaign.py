@@ -31,6 +31,7 @@ from mlphonon.screening.database.answers import (
 )
 from mlphonon.screening.database.store import Store, settle_folder
 from mlphonon.screening.database.tasks import Lease, add_calculation, costliest, open_cost, retry
+from mlphonon.screening.properties import AtTemperature, read_properties, read_property
 from mlphonon.screening.ranking.table import Table
 from mlphonon.screening.workers.executors import executor_of
 from mlphonon.screening.workers.outcome import Folder, Outcome
@@ -58,16 +59,19 @@ class Plan:
         At which thermal properties are stored, K.
     site : Site
         On what.
+    properties : tuple of AtTemperature
+        What is computed beyond harmonic phonons.
     """
 
     source: PotentialSource = field(default_factory=PotentialSource)
     settings: PhononSettings = field(default_factory=PhononSettings)
     temperatures: tuple[float, ...] = TEMPERATURES
     site: Site = field(default_factory=Site)
+    properties: tuple[AtTemperature, ...] = ()
 
     def calculation(self) -> Calculation:
         """Return what is computed, of whatever site; the potential is loaded for its digest."""
-        return make_calculation(self.source, self.settings, self.temperatures)
+        return make_calculation(self.source, self.settings, self.temperatures, self.properties)
 
 
 class Campaign:
@@ -118,6 +122,7 @@ class Campaign:
         executor: Executor | None = None,
         site: Site | None = None,
         temperatures: Iterable[float] = TEMPERATURES,
+        properties: Iterable[str] = (),
         **settings: Any,
     ) -> Iterator[Outcome]:
         """Add crystals, compute what is not computed, and yield how each ended.
@@ -135,6 +140,9 @@ class Campaign:
             How many workers, and limits.
         temperatures : iterable of float
             At which thermal properties are stored, K.
+        properties : iterable of str
+            What is computed beyond harmonic phonons, such as ``"sscha(300)"``. Where it fails, the
+            harmonic phonons stand, and the reason is in a column, ``sscha_failure_300``.
         **settings
             Settings that differ from the defaults, by name (see `PhononSettings`).
 
@@ -154,6 +162,7 @@ class Campaign:
             make_settings(None, **settings),
             tuple(temperatures),
             site or Site(),
+            read_properties(properties),
         )
         self.add(plan, _given(crystals))
         yield from self.compute(plan, executor)
@@ -162,7 +171,7 @@ class Campaign:
         """Enter crystals; those that are there already are only counted."""
         calculation = self._enter(plan)
         with self._reporter.step("reading crystals", None) as advance:
-            return take_in(self._store, crystals, plan.settings, calculation.digest(), advance)
+            return take_in(self._store, crystals, calculation, advance)
 
     def compute(self, plan: Plan, executor: Executor | None = None) -> Iterator[Outcome]:
         """Compute what waits, and yield how each ended (see `run`)."""
@@ -170,7 +179,13 @@ class Campaign:
         folder = Folder(self._home.resolve()).prepare()
         limits = Limits(site.seconds, site.gigabytes)
         job = Job(
-            plan.source, plan.settings, plan.temperatures, folder.path, limits, site.keep_phonons
+            plan.source,
+            plan.settings,
+            plan.temperatures,
+            folder.path,
+            limits,
+            site.keep_phonons,
+            plan.properties,
         )
         run = Run(
             self._store,
@@ -215,8 +230,8 @@ class Campaign:
         """Return name, cause, message and last words of each crystal that failed."""
         return self._store.run(lambda c: read_failures(c, find_calculation(c, calculation)))
 
-    def phonons(self, name: str, calculation: str | None = None) -> Phonons:
-        """Return the phonons of one crystal.
+    def phonons(self, name: str, calculation: str | None = None, at: str = "") -> Phonons:
+        """Return the phonons of one crystal: harmonic ones, or those `at`, such as ``sscha(300)``.
 
         Raises
         ------
@@ -226,7 +241,15 @@ class Campaign:
         found = self.folders(calculation)
         if name not in found:
             raise ResultError(f"the campaign holds no phonons of '{name}'")
-        return Phonons.load(found[name])
+        if not at:
+            return Phonons.load(found[name])
+        folder = found[name] / read_property(at).label
+        if not folder.is_dir():
+            raise ResultError(
+                f"the campaign holds no phonons of '{name}' at {at}",
+                fix="'mlphonon screen status' says what was computed and what failed",
+            )
+        return Phonons.load(folder)
 
     def folders(self, calculation: str | None = None) -> dict[str, Path]:
         """Return the folder of each crystal's phonons, by name."""

@@ -9,9 +9,10 @@ from ase.calculators.lj import LennardJones
 from scipy.integrate import quad
 
 from mlphonon import Phonons, compute_phonons, renormalised_phonons
-from mlphonon.anharmonic.effective import EffectiveSettings, effective_phonons
 from mlphonon.anharmonic.effective.dynamics import Langevin
 from mlphonon.anharmonic.effective.fit import n_effective
+from mlphonon.anharmonic.effective.settings import EffectiveSettings
+from mlphonon.anharmonic.effective.solve import effective_phonons
 from mlphonon.anharmonic.sscha.reference import Reference
 from mlphonon.anharmonic.sscha.settings import SschaSettings
 from mlphonon.anharmonic.sscha.solve import self_consistent_phonons

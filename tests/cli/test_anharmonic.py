@@ -55,7 +55,7 @@ def test_json_is_alone(call: Call, fast: tuple[object, ...]) -> None:
         (("--method", "md"), "there is no method 'md'"),
         (("--temperature", -5), "temperature -5 K cannot be used"),
         (("--snapshots", 9), "must be even"),
-        (("--statistics", "fermi"), "setting 'statistics' cannot be 'fermi'"),
+        (("--statistics", "fermi"), "'statistics' of method 'sscha' cannot be 'fermi'"),
     ],
 )
 def test_refusals(call: Call, options: tuple[object, ...], said: str) -> None:

@@ -57,6 +57,16 @@ def test_from_structures_to_a_ranking(call: Call, tmp_path: Path, settings: Path
     assert "1 waiting" in call("screen", "status", "c.db").out
 
 
+def test_phonons_at_a_temperature_of_many(call: Call, settings: Path, tmp_path: Path) -> None:
+    ase.io.write(tmp_path / "Cu.extxyz", bulk("Cu"))
+    run = ("screen", "run", "Cu.extxyz", "--potential", EMT, "--settings", settings)
+    done = call(*run, "--property", "sscha(300, snapshots=16, tolerance=0.5)")
+    assert done.code == 0, done.err
+    assert "sscha(300, snapshots=16, tolerance=0.5)" in done.out
+    ranked = call("screen", "rank", "campaign.db", "--by", "sscha_max_frequency(300)")
+    assert [line.split()[1:3] for line in ranked.out.splitlines() if "Cu" in line] == [["Cu", "Cu"]]
+
+
 def test_a_dry_run_computes_nothing(call: Call, settings: Path) -> None:
     asked = ("--settings", settings, "--dry-run", "--limit", "2")
     done = call("screen", "run", EXAMPLES, "--store", "c.db", *asked)
@@ -75,6 +85,8 @@ def test_what_is_wrong_is_said_in_a_line(call: Call, tmp_path: Path, settings: P
         (("run", crystal, "--config", "site.yaml"), "'wokers'"),
         (("run", crystal, "--config", "empty.yaml"), "describes no site"),
         (("run", crystal, "--temperatures", "hot"), "temperatures cannot be 'hot'"),
+        (("run", crystal, "--property", "tdep(300)"), "no method 'tdep'"),
+        (("run", crystal, "--property", "sscha"), "names no method"),
         (("run", crystal, "--temperatures", "-3"), "temperatures cannot be -3"),
         (("run", "--store", "none.db"), "there is no campaign none.db"),
         (("status", "none.db"), "there is no campaign none.db"),

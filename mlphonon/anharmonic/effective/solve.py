@@ -14,8 +14,8 @@ from mlphonon.anharmonic.sscha.displaced import Displaced
 from mlphonon.anharmonic.sscha.fitting import Fitter
 from mlphonon.anharmonic.sscha.gaussian import CAUTIOUS, Ensemble, Gaussian
 from mlphonon.anharmonic.sscha.reference import Reference
-from mlphonon.anharmonic.sscha.settings import SschaSettings
-from mlphonon.anharmonic.sscha.solve import check_temperature, self_consistent_phonons
+from mlphonon.anharmonic.sscha.settings import SschaSettings, check_temperature
+from mlphonon.anharmonic.sscha.solve import self_consistent_phonons
 from mlphonon.renormalisation import Renormalisation
 from mlphonon.threads import one_blas_thread
 from mlphonon.workflow import Silent
@@ -61,7 +61,7 @@ def effective_phonons(
     chosen, told = settings or EffectiveSettings(), reporter or Silent()
     if chosen.statistics == "quantum":
         return _drawn(phonons, potential, temperature, chosen, told)
-    check_temperature(temperature, SschaSettings(statistics="classical"))
+    check_temperature(temperature, "classical")
     displaced = Displaced.of(phonons, potential, chosen.min_length, told)
     record = phonons.record
     with one_blas_thread():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from mlphonon.errors import SettingsError
 
 Statistics = Literal["quantum", "classical"]
 
@@ -78,3 +81,15 @@ class SschaSettings(BaseModel):
         if value % 2:
             raise ValueError("must be even: displacements are drawn in pairs of opposites")
         return value
+
+
+def check_temperature(temperature: float, statistics: Statistics) -> None:
+    """Raise `SettingsError` if there are no such atoms at a temperature, K."""
+    if not 0 <= temperature < math.inf:
+        raise SettingsError(f"temperature {temperature:g} K cannot be used", fix="give 0 or more")
+    if temperature == 0 and statistics == "classical":
+        raise SettingsError(
+            "classical atoms do not move at 0 K",
+            "their phonons there are the harmonic ones",
+            "take quantum statistics, or a temperature",
+        )

@@ -17,8 +17,7 @@ from mlphonon.anharmonic.sscha.history import Commensurate, History, Step
 from mlphonon.anharmonic.sscha.iterate import Consistency, Trial
 from mlphonon.anharmonic.sscha.populations import Drawing, Solution
 from mlphonon.anharmonic.sscha.reference import Reference
-from mlphonon.anharmonic.sscha.settings import SschaSettings
-from mlphonon.errors import SettingsError
+from mlphonon.anharmonic.sscha.settings import SschaSettings, check_temperature
 from mlphonon.renormalisation import Renormalisation
 from mlphonon.threads import one_blas_thread
 from mlphonon.units import THZ_OF_STIFFNESS
@@ -89,7 +88,7 @@ def self_consistent_phonons(
     from mlphonon.workflow import Silent
 
     settings, reporter = settings or SschaSettings(), reporter or Silent()
-    check_temperature(temperature, settings)
+    check_temperature(temperature, settings.statistics)
     displaced = Displaced.of(phonons, potential, settings.min_length, reporter)
     drawing = Drawing(potential, reporter, phonons.record.name)
     ensemble = Ensemble(temperature, settings.statistics)
@@ -231,18 +230,6 @@ class _Task:
             )
             compact = free_energy_hessian(density, found.trial.force_constants, third)
             return full_force_constants(consistency.reference.phonopy, compact)
-
-
-def check_temperature(temperature: float, settings: SschaSettings) -> None:
-    """Raise `SettingsError` if there are no self-consistent phonons at a temperature, K."""
-    if not (np.isfinite(temperature) and temperature >= 0):
-        raise SettingsError(f"temperature {temperature:g} K cannot be used", fix="give 0 or more")
-    if temperature == 0 and settings.statistics == "classical":
-        raise SettingsError(
-            "classical atoms do not move at 0 K",
-            "their phonons there are the harmonic ones",
-            "take quantum statistics, or a temperature",
-        )
 
 
 def _mesh_free_energy(phonons: Phonons, ensemble: Ensemble) -> float:

@@ -15,13 +15,12 @@ from sqlalchemy import func, insert, select
 from mlphonon.crystal import make_crystal, structure_hash
 from mlphonon.errors import CrystalError
 from mlphonon.plain_structure import to_dict
-from mlphonon.screening.calculation import task_id
+from mlphonon.screening.calculation import Calculation, task_id
 from mlphonon.screening.crystals.prediction import predicted_cost
 from mlphonon.screening.crystals.sources import Given
 from mlphonon.screening.database.tables import crystals, tasks
 from mlphonon.screening.database.tasks import State, add_tasks, finish
 from mlphonon.screening.workers.outcome import Failure, Outcome
-from mlphonon.settings import PhononSettings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -80,8 +79,7 @@ class _Entry:
 def take_in(
     store: Store,
     given: Iterable[Given],
-    settings: PhononSettings,
-    calculation: str,
+    calculation: Calculation,
     advance: Callable[[int], None] = lambda _more: None,
 ) -> Intake:
     """Enter crystals and a task for each.
@@ -92,21 +90,19 @@ def take_in(
         Of the campaign.
     given : iterable of Given
         Structures; those that cannot be used get a task that has failed.
-    settings : PhononSettings
-        Of the calculation.
-    calculation : str
-        Its digest.
+    calculation : Calculation
+        What is done with them.
     advance : callable
         Is told how many more are done.
     """
-    total, structures = Intake(), iter(given)
+    total, structures, digest = Intake(), iter(given), calculation.digest()
     while batch := list(islice(structures, BATCH)):
         keys = [None if one.atoms is None else structure_hash(one.atoms) for one in batch]
-        known = store.run(partial(_settled, keys=keys, calculation=calculation))
+        known = store.run(partial(_settled, keys=keys, calculation=digest))
         rest = [one for one, key in zip(batch, keys, strict=True) if key not in known]
         # Checking and pricing take longer than all else; what is there has been through it.
         total += _count([known[key] for key in keys if key in known])
-        total += _enter(store, [_check(one, settings) for one in rest], calculation)
+        total += _enter(store, [_check(one, calculation) for one in rest], digest)
         advance(len(batch))
     return total
 
@@ -130,11 +126,11 @@ def _count(settled: list[tuple[bool, str]]) -> Intake:
     return Intake(known=len(settled), duplicates=sum(twice for twice, _ in settled), done=done)
 
 
-def _check(given: Given, settings: PhononSettings) -> _Entry:
+def _check(given: Given, calculation: Calculation) -> _Entry:
     try:
         if given.atoms is None:
             raise CrystalError(given.problem)
-        crystal = make_crystal(given.atoms, settings.symprec, given.name)
+        crystal = make_crystal(given.atoms, calculation.settings.symprec, given.name)
     except CrystalError as error:
         text = f"{given.name} {error}"
         key = hashlib.sha256(text.encode()).hexdigest()
@@ -148,7 +144,7 @@ def _check(given: Given, settings: PhononSettings) -> _Entry:
         n_atoms=len(crystal.atoms),
         structure=to_dict(crystal.given) | {"primitive": to_dict(crystal.atoms)},
     )
-    return _Entry(row, predicted_cost(crystal, settings), "")
+    return _Entry(row, predicted_cost(crystal, calculation.settings, calculation.properties), "")
 
 
 def _row(key: str, given: Given, **values: Any) -> dict[str, Any]:

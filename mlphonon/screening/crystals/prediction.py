@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlphonon.anharmonic.sscha.displaced import MIN_LENGTH
 from mlphonon.force_constants.displacements import find_moves, make_supercell
 from mlphonon.plain_structure import to_atoms
 from mlphonon.settings import PhononSettings
 from mlphonon.supercell import perpendicular_heights
 
 if TYPE_CHECKING:
+    from ase import Atoms
+
     from mlphonon.crystal import Crystal
     from mlphonon.potentials.potential import Potential
+    from mlphonon.screening.properties import AtTemperature
 
 STEPS = 15
 """Of a relaxation, as a rule."""
@@ -23,7 +28,16 @@ ENOUGH = 100
 """Atoms of the structure that the rate is measured on."""
 
 
-def predicted_cost(crystal: Crystal, settings: PhononSettings) -> float:
+DRAWN = 3
+"""Times that a method of finite temperature draws its snapshots, as a rule."""
+
+STEPS_BETWEEN = 20
+"""Of molecular dynamics, for each snapshot, those to come to a temperature counted."""
+
+
+def predicted_cost(
+    crystal: Crystal, settings: PhononSettings, properties: Sequence[AtTemperature] = ()
+) -> float:
     """Return about how many atoms all force calls of a crystal will hold, together.
 
     From the heights of the cell and the displacements that its symmetry leaves; the supercell is
@@ -32,14 +46,28 @@ def predicted_cost(crystal: Crystal, settings: PhononSettings) -> float:
     atoms = crystal.atoms
     given = settings.supercell_matrix()
     if given is None:
-        fits = settings.min_length / perpendicular_heights(atoms.cell.array)
-        n_supercell = len(atoms) * float(np.maximum(fits, 1).prod())
+        n_supercell = _atoms_within(atoms, settings.min_length)
     else:
         n_supercell = len(crystal.given) * abs(float(np.linalg.det(given)))
     one_cell = make_supercell(atoms, np.eye(3, dtype=int), settings.symprec)
     n_moves = len(find_moves(one_cell).both_ways)
     steps = STEPS if settings.relax else 1
-    return n_supercell * (1 + n_moves) + steps * len(atoms)
+    beyond = sum(_cost_at_temperature(atoms, n_supercell, one) for one in properties)
+    return n_supercell * (1 + n_moves) + steps * len(atoms) + beyond
+
+
+def _cost_at_temperature(atoms: Atoms, n_supercell: float, asked: AtTemperature) -> float:
+    chosen = asked.settings()
+    n_atoms = min(_atoms_within(atoms, chosen.min_length or MIN_LENGTH), n_supercell)
+    calls = DRAWN * chosen.snapshots
+    moved = asked.method == "effective" and chosen.statistics == "classical"
+    return n_atoms * calls * (STEPS_BETWEEN if moved else 1)
+
+
+def _atoms_within(atoms: Atoms, min_length: float) -> float:
+    """Return about how many atoms a supercell of that height has."""
+    fits = min_length / perpendicular_heights(atoms.cell.array)
+    return len(atoms) * float(np.maximum(fits, 1).prod())
 
 
 def atoms_per_second(potential: Potential, structure: dict[str, Any]) -> float:

@@ -15,6 +15,7 @@ from mlphonon.errors import ResultError
 from mlphonon.screening.calculation import Calculation
 from mlphonon.screening.database.tables import (
     artifacts,
+    at_temperature,
     calculations,
     crystals,
     results,
@@ -22,7 +23,9 @@ from mlphonon.screening.database.tables import (
     thermal,
 )
 from mlphonon.screening.database.tasks import State, open_cost
-from mlphonon.screening.quantities.measure import QUANTITIES, THERMAL, Quantity
+from mlphonon.screening.quantities.at_temperature import AT_TEMPERATURE
+from mlphonon.screening.quantities.measure import QUANTITIES, THERMAL
+from mlphonon.screening.quantities.quantity import Quantity
 from mlphonon.screening.ranking.table import Table
 
 if TYPE_CHECKING:
@@ -53,6 +56,8 @@ class Status:
         From the share of the work that is done, and how quickly that was done lately.
     duplicates : int
         Crystals that are computed under another name.
+    without : dict of str to int
+        Crystals that are done but for a property that failed, by property.
     """
 
     calculation: Calculation
@@ -61,6 +66,7 @@ class Status:
     rate: float
     seconds_left: float | None
     duplicates: int
+    without: dict[str, int]
 
 
 def find_calculation(connection: Connection, digest: str | None) -> Calculation:
@@ -111,14 +117,31 @@ def read_status(connection: Connection, calculation: Calculation) -> Status:
         rate=3600 * number / spent if spent > 1 else 0.0,
         seconds_left=left / (cost / spent) if spent > 1 and cost else None,
         duplicates=int(connection.execute(twice).scalar_one()),
+        without=_count_without(connection, calculation),
     )
+
+
+def _count_without(connection: Connection, calculation: Calculation) -> dict[str, int]:
+    method, temperature = at_temperature.c.method, at_temperature.c.temperature
+    failed = (
+        select(method, temperature, func.count())
+        .join(tasks, tasks.c.id == at_temperature.c.task)
+        .where(tasks.c.calculation == calculation.digest(), at_temperature.c.failure.is_not(None))
+        .group_by(method, temperature)
+    )
+    found = {(row[0], row[1]): int(row[2]) for row in connection.execute(failed)}
+    named = {
+        one.describe(): found.get((one.method, one.temperature)) for one in calculation.properties
+    }
+    return {name: number for name, number in named.items() if number}
 
 
 def read_results(connection: Connection, calculation: Calculation) -> Table:
     """Return what is computed, a row for each crystal, in the order of names.
 
     Beside the quantities as they are stored: those per mole of atoms also per mass (``_per_mass``,
-    per g) and per volume (``_per_volume``, per cm^3); and what came with the structures.
+    per g) and per volume (``_per_volume``, per cm^3); those at a temperature
+    (``sscha_max_frequency_300``); and what came with the structures.
     """
     mine = tasks.c.calculation == calculation.digest()
     rows = connection.execute(
@@ -134,6 +157,7 @@ def read_results(connection: Connection, calculation: Calculation) -> Table:
         table = table.with_column(quantity.name, _array(values, quantity), quantity.unit)
     table = table.with_column("seconds", _numbers([row.seconds for row in rows]), "s")
     table = _with_thermal(connection, table, [row.task for row in rows], calculation)
+    table = _with_properties(connection, table, [row.task for row in rows], calculation)
     for name in sorted({name for row in rows for name in row.properties}):
         if name not in table.columns:
             values = [row.properties.get(name) for row in rows]
@@ -182,6 +206,30 @@ def _with_thermal(
             column = f"{quantity.name}_{temperature:g}"
             table = table.with_column(column, _numbers(values), quantity.unit)
             table = _per_mass_and_volume(table, column)
+    return table
+
+
+def _with_properties(
+    connection: Connection, table: Table, names: list[str], calculation: Calculation
+) -> Table:
+    if not calculation.properties:
+        return table
+    found = {
+        (row.task, row.method, row.temperature): row
+        for row in connection.execute(
+            select(at_temperature)
+            .join(tasks, tasks.c.id == at_temperature.c.task)
+            .where(tasks.c.calculation == calculation.digest())
+        )
+    }
+    for asked in calculation.properties:
+        rows = [found.get((name, asked.method, asked.temperature)) for name in names]
+        for quantity in AT_TEMPERATURE:
+            values = [None if row is None else getattr(row, quantity.name) for row in rows]
+            column = f"{asked.method}_{quantity.name}_{asked.temperature:g}"
+            # Truth values can be missing here, where a method failed.
+            array = _numbers(values) if quantity.kind in (float, int) else _text(values)
+            table = table.with_column(column, array, quantity.unit)
     return table
 
 

@@ -23,7 +23,9 @@ from sqlalchemy import (
     Text,
 )
 
-from mlphonon.screening.quantities.measure import QUANTITIES, THERMAL, Quantity
+from mlphonon.screening.quantities.at_temperature import AT_TEMPERATURE
+from mlphonon.screening.quantities.measure import QUANTITIES, THERMAL
+from mlphonon.screening.quantities.quantity import Quantity
 
 SQL_TYPES: dict[type, Any] = {float: Float(53), int: Integer, bool: Boolean, str: Text}
 
@@ -105,6 +107,16 @@ thermal = Table(
     Column("temperature", Float(53), primary_key=True, comment="K"),
     *(_column(quantity) for quantity in THERMAL),
 )
+
+at_temperature = Table(
+    "at_temperature",
+    metadata,
+    Column("task", String(64), ForeignKey("tasks.id"), primary_key=True),
+    Column("method", String(16), primary_key=True),
+    Column("temperature", Float(53), primary_key=True, comment="K"),
+    *(_column(quantity) for quantity in AT_TEMPERATURE),
+)
+"""Of phonons at a temperature, where they were asked for."""
 
 artifacts = Table(
     "artifacts",

@@ -17,6 +17,7 @@ from sqlalchemy import and_, func, insert, or_, select, update
 from mlphonon.screening.calculation import Calculation, task_id
 from mlphonon.screening.database.tables import (
     artifacts,
+    at_temperature,
     calculations,
     crystals,
     results,
@@ -229,9 +230,10 @@ def finish(connection: Connection, outcome: Outcome) -> bool:
         return False
     if not failed:
         connection.execute(insert(results).values({"task": outcome.task, **outcome.quantities}))
-        rows = [{"task": outcome.task, **row} for row in outcome.thermal]
-        if rows:
-            connection.execute(insert(thermal), rows)
+        for table, found in ((thermal, outcome.thermal), (at_temperature, outcome.at_temperature)):
+            rows = [{"task": outcome.task, **row} for row in found]
+            if rows:
+                connection.execute(insert(table), rows)
         if outcome.artifact is not None:
             row = {"task": outcome.task, **outcome.artifact.model_dump()}
             connection.execute(insert(artifacts).values(row))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from ase.units import _amu
 
+from mlphonon.screening.quantities.quantity import Quantity, Value
 from mlphonon.threads import one_blas_thread
 from mlphonon.units import KELVIN_PER_THZ
 
@@ -20,32 +20,8 @@ if TYPE_CHECKING:
     from mlphonon.provenance import Record
     from mlphonon.trust.verdict import Trust
 
-Value = float | int | bool | str | None
-
 G_PER_CM3 = _amu * 1e33 / 1e6
 """amu/A^3."""
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A column of what a campaign answers with.
-
-    Attributes
-    ----------
-    name : str
-        What it is called everywhere.
-    unit : str
-        Empty if it has none.
-    kind : type
-        float, int, bool or str.
-    description : str
-        What it means, and when it has no value.
-    """
-
-    name: str
-    unit: str
-    kind: type
-    description: str
 
 
 QUANTITIES: tuple[Quantity, ...] = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from mlphonon.phonons import Phonons
 
 
-def keep(phonons: Phonons, folder: Folder) -> Artifact:
+def keep(phonons: Phonons, folder: Folder, beyond: Mapping[str, Phonons]) -> Artifact:
     """Write phonons (what `Phonons.load` needs, no figures) below their digest.
+
+    Those that are `beyond` the harmonic ones go into folders of their own in that folder.
 
     The folder appears whole or not at all; if it is there already, it is the same.
 
@@ -28,6 +31,9 @@ def keep(phonons: Phonons, folder: Folder) -> Artifact:
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.artifacts))
     try:
         write_data(phonons, part)
+        for name, other in beyond.items():
+            (part / name).mkdir()
+            write_data(other, part / name)
         part.chmod(0o755)
         digest, size = _digest(part)
         home = folder.artifacts / digest[:2] / digest
@@ -42,9 +48,9 @@ def keep(phonons: Phonons, folder: Folder) -> Artifact:
 def _digest(folder: Path) -> tuple[str, int]:
     """Return the SHA-256 over names and contents of the files, and how many bytes they have."""
     digest, size = hashlib.sha256(), 0
-    for path in sorted(folder.iterdir()):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         data = path.read_bytes()
-        digest.update(f"{path.name} {len(data)}\n".encode())
+        digest.update(f"{path.relative_to(folder).as_posix()} {len(data)}\n".encode())
         digest.update(data)
         size += len(data)
     return digest.hexdigest(), size

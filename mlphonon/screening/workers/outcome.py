@@ -54,6 +54,7 @@ class Outcome(_Note):
     failure: Failure | None = None
     quantities: dict[str, Any] = {}
     thermal: tuple[dict[str, float], ...] = ()
+    at_temperature: tuple[dict[str, Any], ...] = ()
     artifact: Artifact | None = None
 
 

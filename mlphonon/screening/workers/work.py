@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from mlphonon.anharmonic.temperature import renormalise
 from mlphonon.errors import (
     CrystalError,
     MlphononError,
@@ -24,17 +25,23 @@ from mlphonon.errors import (
 from mlphonon.plain_structure import to_atoms
 from mlphonon.potentials.batches import TooLargeError
 from mlphonon.screening.calculation import PotentialSource
+from mlphonon.screening.properties import AtTemperature
+from mlphonon.screening.quantities.at_temperature import (
+    AT_TEMPERATURE,
+    measure_at_temperature,
+)
 from mlphonon.screening.quantities.measure import measure, measure_thermal
 from mlphonon.screening.workers.artifacts import keep
 from mlphonon.screening.workers.outcome import Begun, Cause, Failure, Folder, Outcome, words_name
 from mlphonon.screening.workers.sharing import do_together
 from mlphonon.screening.workers.watch import watched
 from mlphonon.settings import PhononSettings
-from mlphonon.workflow import compute_phonons
+from mlphonon.workflow import Silent, compute_phonons
 
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from mlphonon.phonons import Phonons
     from mlphonon.potentials.potential import Potential
 
 CAUSES: tuple[tuple[type[Exception], Cause], ...] = (
@@ -76,6 +83,8 @@ class Job:
         Of one crystal.
     keep_phonons : bool
         Whether phonons are kept, not only numbers.
+    properties : tuple of AtTemperature
+        What is computed beyond harmonic phonons.
     """
 
     source: PotentialSource
@@ -84,6 +93,7 @@ class Job:
     folder: Path
     limits: Limits = field(default_factory=Limits)
     keep_phonons: bool = True
+    properties: tuple[AtTemperature, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,18 +160,42 @@ def _compute(item: Item, potential: Potential, job: Job, folder: Folder) -> Outc
     """Compute one crystal; what goes wrong with it is part of the outcome."""
     try:
         phonons = compute_phonons(item.atoms(), potential, job.settings)
+        rows, beyond = _at_temperatures(phonons, potential, job.properties)
         return Outcome(
             task=item.task,
             name=item.name,
             seconds=0,
             quantities=measure(phonons),
             thermal=tuple(measure_thermal(phonons, job.temperatures)),
-            artifact=keep(phonons, folder) if job.keep_phonons else None,
+            at_temperature=tuple(rows),
+            artifact=keep(phonons, folder, beyond) if job.keep_phonons else None,
         )
     except OSError:
         raise
     except Exception as error:
         return Outcome(task=item.task, name=item.name, seconds=0, failure=_explain(error))
+
+
+def _at_temperatures(
+    phonons: Phonons, potential: Potential, properties: tuple[AtTemperature, ...]
+) -> tuple[list[dict[str, Any]], dict[str, Phonons]]:
+    """Return rows of numbers, and phonons by label; what fails leaves a row that says why."""
+    rows, kept = [], {}
+    for asked in properties:
+        row: dict[str, Any] = {"method": asked.method, "temperature": asked.temperature}
+        row |= {quantity.name: None for quantity in AT_TEMPERATURE}
+        try:
+            found = renormalise(
+                phonons, potential, asked.temperature, asked.method, asked.settings(), Silent()
+            )
+            row |= measure_at_temperature(found)
+            kept[asked.label] = found.phonons
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:
+            row["failure"] = _explain(error).message
+        rows.append(row)
+    return rows, kept
 
 
 def _explain(error: Exception) -> Failure:

@@ -38,9 +38,15 @@ class Published(BaseModel):
 
 
 def published_for(runs: Sequence[Scores]) -> str:
-    """Return published values beside ours, in Markdown; nothing if none are known for this set."""
+    """Return published values beside ours, in Markdown; nothing if none are known for this set.
+
+    Of what no run measured there is no table.
+    """
     name = runs[0].manifest.reference
-    tables = [_beside(one, runs) for one in published() if one.reference == name]
+    known = [one for one in published() if one.reference == name]
+    tables = [
+        _beside(one, runs) for one in known if any(len(run.values(one.error)) for run in runs)
+    ]
     return "\n\n".join(["## Published", *tables]) if tables else ""
 
 
@@ -59,6 +65,7 @@ def _beside(known: Published, runs: Sequence[Scores]) -> str:
     }
     lines = [f"| potential | {known.head}, published | here |", "| --- | --- | --- |"]
     lines += [f"| {name} | {v:.3f} | {here.get(name, '')} |" for name, v in known.values.items()]
+    lines += [f"| {name} | | {ours} |" for name, ours in here.items() if name not in known.values]
     return (
         "\n".join(lines)
         + f"\n\nPublished: {known.source}. Here: in brackets the number of crystals. {known.note}"

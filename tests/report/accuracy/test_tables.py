@@ -59,6 +59,12 @@ def test_published_values_stand_beside_ours() -> None:
     table = text.partition("## Published")[2].splitlines()
     assert "| m3gnet-mp | 2.100 | 0.150 (2) |" in table
     assert "| sevennet-0 | 0.770 |  |" in table
+    assert "kappa SRME" not in "".join(table)  # which nobody measured here
+
+
+def test_potentials_that_nobody_published_stand_below() -> None:
+    table = compare([make_scores("embedded", LITHIUM, SODIUM)]).partition("## Published")[2]
+    assert "| embedded | | 0.150 (2) |" in table.splitlines()
 
 
 def test_published_potentials_are_those_of_the_catalogue() -> None:

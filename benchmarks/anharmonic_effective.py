@@ -1,0 +1,83 @@
+"""Classical atoms two ways: self-consistent phonons, and those fitted to molecular dynamics.
+
+    python benchmarks/anharmonic_effective.py --output PAGE      # --quick to see it work
+
+Rock salt by the embedded potential. To first order in what is anharmonic both are the same; what is
+left of the difference at a low temperature is chance, at a higher one it is the shape of the
+distribution, which is Gaussian in the one and what it is in the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tables import machine, markdown_table, write_page
+
+from mlphonon import PhononSettings, renormalised_phonons
+from mlphonon.provenance import package_versions
+
+NACL = Path(__file__).parents[1] / "examples" / "NaCl.cif"
+POINTS = {"TO at Gamma": ([0, 0, 0], 5), "TA at X": ([0.5, 0, 0.5], 0), "LO at L": ([0.5] * 3, 5)}
+"""Of waves that fit into 64 atoms, and bands."""
+
+
+def main() -> None:
+    """Measure and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--quick", action="store_true")
+    asked = parser.parse_args()
+    few: dict[str, Any] = {"snapshots": 16, "tolerance": 1.0} if asked.quick else {}
+    rows = []
+    for temperature in (100.0,) if asked.quick else (100.0, 300.0):
+        for method in ("sscha", "effective"):
+            begun = time.perf_counter()
+            found = renormalised_phonons(
+                NACL,
+                "embedded",
+                temperature,
+                method,  # type: ignore[arg-type]
+                harmonic=PhononSettings(min_length=11, mesh=40),
+                statistics="classical",
+                **few,
+            )
+            took, how = time.perf_counter() - begun, found.renormalisation
+            if method == "sscha":
+                rows.append([f"{temperature:g} K", "harmonic", "", "", *modes(found.harmonic), ""])
+            rows.append(
+                [
+                    f"{temperature:g} K",
+                    method,
+                    str(how.n_snapshots),
+                    f"{how.mean_frequency_error_THz:.3f}",
+                    *modes(found.phonons),
+                    f"{took:.0f}",
+                ]
+            )
+            print(rows[-1], file=sys.stderr, flush=True)
+    versions = package_versions()
+    named = ", ".join(f"{n} {versions[n]}" for n in ("python", "phonopy", "torch"))
+    threads = os.environ.get("OMP_NUM_THREADS", "not set")
+    text = [
+        f"{datetime.date.today()}; {machine()}; {named}; OMP_NUM_THREADS={threads}. THz; errors are"
+        " standard errors of the sampling, root mean square over the waves that fit.",
+        markdown_table(["at", "phonons", "supercells", "error", *POINTS, "s"], rows),
+    ]
+    write_page("\n\n".join(text), Path(__file__).name, asked.output)
+
+
+def modes(phonons: Any) -> list[str]:
+    """Return the frequencies of `POINTS`."""
+    found = [np.sort(np.ravel(phonons.frequencies(q)))[band] for q, band in POINTS.values()]
+    return [f"{value:.3f}" for value in found]
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,15 @@ from tests.screening.conftest import QUICK
 
 ASKED = "sscha(300, snapshots=20, tolerance=0.1)"
 MakePlan = Callable[..., Plan]
+
+
+class Slow(EMT):
+    """Hangs where gold is as far displaced as at a temperature."""
+
+    def calculate(self, atoms: Any = None, *rest: Any, **more: Any) -> None:
+        super().calculate(atoms, *rest, **more)
+        if "Au" in atoms.symbols and np.abs(self.results["forces"]).max() > 0.5:
+            time.sleep(1000)
 
 
 class Shy(EMT):
@@ -110,6 +120,17 @@ def test_they_can_be_ranked_and_written(hot: Campaign, tmp_path: Path):
         write_table(hot.results(), tmp_path / name)
     rows = json.loads((tmp_path / "t.json").read_text())
     assert [row["sscha_stable_300"] for row in rows] == [True, None, True]
+
+
+def test_a_limit_leaves_the_harmonic_phonons(campaign: Campaign, plan: MakePlan):
+    """The process is ended; what it knew is kept."""
+    both = read_properties(["sscha(100, snapshots=20)", "sscha(300, snapshots=20)"])
+    asked = replace(plan(Slow(), seconds=12.0), properties=both)
+    table = computed(campaign, asked, "Au").results()
+    assert table.columns["max_frequency"][0] > 1
+    for temperature in (100, 300):
+        assert table.columns[f"sscha_failure_{temperature}"][0] == "not done after 12 s"
+    assert campaign.phonons("Au").record.name == "Au"
 
 
 def test_a_campaign_goes_on(hot: Campaign):

@@ -125,13 +125,11 @@ def work(job: Job, items: tuple[Item, ...]) -> None:
 
 
 def _one(item: Item, potential: Potential, job: Job, folder: Folder) -> None:
-    begun = time.perf_counter()
+    begun, attempt = time.perf_counter(), _Attempt(item, job, folder)
 
-    def spent() -> float:
-        return round(time.perf_counter() - begun, 3)
-
-    def end_with(failure: Failure) -> None:
-        folder.end(Outcome(task=item.task, name=item.name, seconds=spent(), failure=failure))
+    def end(outcome: Outcome) -> None:
+        seconds = round(time.perf_counter() - begun, 3)
+        folder.end(outcome.model_copy(update={"seconds": seconds}))
 
     try:
         folder.begin(
@@ -143,9 +141,10 @@ def _one(item: Item, potential: Potential, job: Job, folder: Folder) -> None:
                 since=time.time(),
             )
         )
-        with watched(job.limits.seconds, job.limits.gigabytes, end_with):
-            outcome = _compute(item, potential, job, folder)
-        folder.end(outcome.model_copy(update={"seconds": spent()}))
+        limits = job.limits.seconds, job.limits.gigabytes
+        with watched(*limits, lambda reason: end(attempt.ended_by(reason))):
+            outcome = attempt.compute(potential)
+        end(outcome)
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
@@ -156,46 +155,82 @@ def _one(item: Item, potential: Potential, job: Job, folder: Folder) -> None:
         ) from error
 
 
-def _compute(item: Item, potential: Potential, job: Job, folder: Folder) -> Outcome:
-    """Compute one crystal; what goes wrong with it is part of the outcome."""
-    try:
-        phonons = compute_phonons(item.atoms(), potential, job.settings)
-        rows, beyond = _at_temperatures(phonons, potential, job.properties)
-        return Outcome(
-            task=item.task,
-            name=item.name,
-            seconds=0,
-            quantities=measure(phonons),
-            thermal=tuple(measure_thermal(phonons, job.temperatures)),
-            at_temperature=tuple(rows),
-            artifact=keep(phonons, folder, beyond) if job.keep_phonons else None,
-        )
-    except OSError:
-        raise
-    except Exception as error:
-        return Outcome(task=item.task, name=item.name, seconds=0, failure=_explain(error))
+@dataclass
+class _Attempt:
+    """What is known of a crystal so far; a limit may strike at any time."""
 
+    item: Item
+    job: Job
+    folder: Folder
+    phonons: Phonons | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    beyond: dict[str, Phonons] = field(default_factory=dict)
 
-def _at_temperatures(
-    phonons: Phonons, potential: Potential, properties: tuple[AtTemperature, ...]
-) -> tuple[list[dict[str, Any]], dict[str, Phonons]]:
-    """Return rows of numbers, and phonons by label; what fails leaves a row that says why."""
-    rows, kept = [], {}
-    for asked in properties:
-        row: dict[str, Any] = {"method": asked.method, "temperature": asked.temperature}
-        row |= {quantity.name: None for quantity in AT_TEMPERATURE}
+    def compute(self, potential: Potential) -> Outcome:
+        """Compute all; what goes wrong is part of the outcome."""
         try:
-            found = renormalise(
-                phonons, potential, asked.temperature, asked.method, asked.settings(), Silent()
-            )
-            row |= measure_at_temperature(found)
-            kept[asked.label] = found.phonons
-        except (OSError, MemoryError):
+            self.phonons = compute_phonons(self.item.atoms(), potential, self.job.settings)
+            for asked in self.job.properties:
+                self._add(asked, potential)
+            return self._done()
+        except OSError:
             raise
         except Exception as error:
-            row["failure"] = _explain(error).message
-        rows.append(row)
-    return rows, kept
+            return self._failed(_explain(error))
+
+    def ended_by(self, failure: Failure) -> Outcome:
+        """Return what a limit leaves: harmonic phonons, where they were known, stand."""
+        left = self.job.properties[len(self.rows) :]
+        if self.phonons is None or not left:
+            return self._failed(failure)
+        self.rows += [_row(asked, failure) for asked in left]
+        return self._done()
+
+    def _add(self, asked: AtTemperature, potential: Potential) -> None:
+        assert self.phonons is not None
+        try:
+            found = renormalise(
+                self.phonons,
+                potential,
+                asked.temperature,
+                asked.method,
+                asked.settings(),
+                Silent(),
+            )
+            row = _row(asked) | measure_at_temperature(found)
+        except OSError:
+            raise
+        except Exception as error:
+            row = _row(asked, _explain(error))
+        else:
+            self.beyond[asked.label] = found.phonons
+        self.rows.append(row)
+
+    def _done(self) -> Outcome:
+        assert self.phonons is not None
+        kept = keep(self.phonons, self.folder, self.beyond) if self.job.keep_phonons else None
+        return Outcome(
+            task=self.item.task,
+            name=self.item.name,
+            seconds=0,
+            quantities=measure(self.phonons),
+            thermal=tuple(measure_thermal(self.phonons, self.job.temperatures)),
+            at_temperature=tuple(self.rows),
+            artifact=kept,
+        )
+
+    def _failed(self, failure: Failure) -> Outcome:
+        return Outcome(task=self.item.task, name=self.item.name, seconds=0, failure=failure)
+
+
+def _row(asked: AtTemperature, failure: Failure | None = None) -> dict[str, Any]:
+    """Return a row of phonons at a temperature that are not there, and why."""
+    return {
+        "method": asked.method,
+        "temperature": asked.temperature,
+        **{quantity.name: None for quantity in AT_TEMPERATURE},
+        "failure": None if failure is None else failure.message,
+    }
 
 
 def _explain(error: Exception) -> Failure:

@@ -42,6 +42,7 @@ def test_grueneisen_parameters(call: Call, tmp_path: Path, copper: tuple[object,
     done = call("gruneisen", *copper)
     assert done.code == 0, done.err
     assert done.out.startswith("Cu: Grueneisen parameters from volumes of")
+    assert "verdict: use with care (how right a potential is away from rest" in done.out
     folder = tmp_path / "out" / "Cu-gruneisen"
     assert files(folder) == {"gruneisen.json", "gruneisen.npz", "gruneisen.png"}
     # Copper's is 2.0 by experiment; EMT was fitted to its elastic constants.

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlphonon.anharmonic.verdict import describe_verdict
+
 if TYPE_CHECKING:
     from mlphonon.anharmonic.conductivity.result import Accumulation, HeatConductivity
 
@@ -47,7 +49,7 @@ def describe(result: HeatConductivity) -> list[str]:
     lines += [f"  grown: {what} {value:.4g} W/m/K" for what, value in record.series]
     lines += [f"  ! {text}" for text in record.warnings]
     if record.verdict is not None:
-        lines.append(f"  verdict: {record.verdict}")
+        lines.append(describe_verdict(record.verdict))
     return lines
 
 

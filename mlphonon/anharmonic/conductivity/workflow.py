@@ -18,6 +18,7 @@ from mlphonon.anharmonic.third_order.compute import compute_third_order
 from mlphonon.anharmonic.third_order.result import ThirdOrder
 from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
 from mlphonon.anharmonic.third_order.supercell import choose_matrix
+from mlphonon.anharmonic.verdict import anharmonic_verdict
 from mlphonon.crystal import Crystal
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.force_constants.displacements import make_supercell
@@ -147,18 +148,14 @@ def conduct_heat(
         "third_order": found.provenance,
         "warnings": tuple(warnings),
         "series": tuple(series),
-        "verdict": _verdict(phonons, result, warnings),
+        "verdict": _verdict(phonons, result),
     }
     return replace(result, record=result.record.model_copy(update=update))
 
 
-def _verdict(phonons: Phonons, result: HeatConductivity, warnings: list[str]) -> str:
-    trust = phonons.trust
-    if trust.verdict == "do not use" or float(result.frequencies.min()) < IMAGINARY:
-        return "do not use"
-    if warnings:
-        return "use with care"
-    return str(trust.verdict)
+def _verdict(phonons: Phonons, result: HeatConductivity) -> str:
+    unstable = float(result.frequencies.min()) < IMAGINARY
+    return "do not use" if unstable else anharmonic_verdict(phonons.trust)
 
 
 def neighbour_shells(phonons: Phonons, matrix: np.ndarray) -> list[float]:

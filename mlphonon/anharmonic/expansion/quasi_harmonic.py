@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from mlphonon.anharmonic.expansion.anisotropic import free_axes
 from mlphonon.anharmonic.expansion.result import Axes, ExpansionRecord, QuasiHarmonic
 from mlphonon.anharmonic.expansion.settings import ExpansionSettings, make_expansion_settings
 from mlphonon.anharmonic.strained import strained_phonons, volume_stretch
+from mlphonon.anharmonic.verdict import anharmonic_verdict
 from mlphonon.crystal import space_group_number
 from mlphonon.errors import CrystalError
 from mlphonon.settings import PhononSettings
@@ -154,11 +156,11 @@ def expand(
     ):
         points += found.at([points[-1].strain + step])
         fitted, temperatures = _fit(points, settings, phonons)
-    warnings = _warnings(points, settings, temperatures, phonons)
+    said = _warnings(points, settings, temperatures, phonons)
     axes = _axes(fitted)
     if settings.anisotropic:
         axes = free_axes(phonons, potential, settings, temperatures, told)
-    return _result(phonons, points, settings, (fitted, temperatures, axes, warnings))
+    return _result(phonons, points, settings, (fitted, temperatures, axes, said))
 
 
 @dataclass(frozen=True)
@@ -261,7 +263,9 @@ def run_phonopy(
     """
     from phonopy.qha.qha import run_qha
 
-    with one_blas_thread():
+    with one_blas_thread(), warnings.catch_warnings():
+        # Of temperatures beyond the range, which are left out.
+        warnings.filterwarnings("ignore", message="Lattice parameters are extrapolated")
         return run_qha(
             phonopys,
             temperatures,
@@ -319,7 +323,7 @@ def _result(
     settings: ExpansionSettings,
     found: tuple[Any, np.ndarray, Axes | None, list[str]],
 ) -> QuasiHarmonic:
-    fitted, temperatures, axes, warnings = found
+    fitted, temperatures, axes, said = found
     n = len(temperatures)
     left_out = tuple(
         f"volume {100 * p.strain:+.1f} %,"
@@ -328,9 +332,6 @@ def _result(
         for p in points
         if not p.stable
     )
-    verdict = str(phonons.trust.verdict)
-    if warnings and verdict == "trusted":
-        verdict = "use with care"
     if axes is not None:
         axes = Axes(axes.lengths[:n], axes.expansions[:n])
     return QuasiHarmonic(
@@ -349,7 +350,7 @@ def _result(
             settings=settings,
             harmonic=phonons.record,
             left_out=left_out,
-            warnings=tuple(warnings),
-            verdict=verdict,
+            warnings=tuple(said),
+            verdict=anharmonic_verdict(phonons.trust),
         ),
     )

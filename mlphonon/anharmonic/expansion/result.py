@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from mlphonon.anharmonic.expansion.settings import ExpansionSettings
+from mlphonon.anharmonic.verdict import describe_verdict
 from mlphonon.provenance import Record
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class QuasiHarmonic:
             )
         lines += [f"  left out: {text}" for text in record.left_out]
         lines += [f"  ! {text}" for text in record.warnings]
-        return [*lines, f"  verdict: {record.verdict}"]
+        return [*lines, describe_verdict(record.verdict)]
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """Draw free energies, expansion, bulk modulus and heat capacity."""

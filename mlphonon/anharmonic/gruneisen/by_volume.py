@@ -14,6 +14,7 @@ from mlphonon.anharmonic.gruneisen.result import (
     heat_weights,
 )
 from mlphonon.anharmonic.strained import strained_phonons, volume_stretch
+from mlphonon.anharmonic.verdict import anharmonic_verdict
 from mlphonon.crystal import space_group_number
 from mlphonon.errors import PotentialError
 from mlphonon.threads import one_blas_thread
@@ -99,9 +100,6 @@ def gruneisen_parameters(
         by_third = gamma_by_third_order(phonons, engine, qpoints, told)
         difference = float(np.sqrt((share * (by_third - gamma) ** 2).sum()))
     warnings = _warnings(phonons, nonlinearity)
-    verdict = str(phonons.trust.verdict)
-    if warnings and verdict == "trusted":
-        verdict = "use with care"
     distances, path_frequencies, path_gamma = _on_path(phonons, *pairs[1])
     return Gruneisen(
         qpoints=qpoints,
@@ -120,7 +118,7 @@ def gruneisen_parameters(
             nonlinearity=nonlinearity,
             third_order_difference=difference,
             warnings=tuple(warnings),
-            verdict=verdict,
+            verdict=anharmonic_verdict(phonons.trust),
         ),
     )
 

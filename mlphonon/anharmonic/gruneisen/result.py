@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from mlphonon.anharmonic.verdict import describe_verdict
 from mlphonon.provenance import Record
 from mlphonon.units import KELVIN_PER_THZ
 
@@ -125,7 +126,7 @@ class Gruneisen:
                 f" by {record.third_order_difference:.3f} (root mean square)"
             )
         lines += [f"  ! {text}" for text in record.warnings]
-        return [*lines, f"  verdict: {record.verdict}"]
+        return [*lines, describe_verdict(record.verdict)]
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """Draw gamma along the band path, against frequency, and its mean."""

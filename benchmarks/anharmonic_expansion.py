@@ -191,7 +191,12 @@ def dynamics(case: Motion, volume: float, temperature: float, steps: int) -> tup
     MaxwellBoltzmannDistribution(atoms, temperature_K=2 * temperature, rng=rng)
     Stationary(atoms)
     motion = Langevin(
-        atoms, case.step * units.fs, temperature_K=temperature, friction=0.002 / units.fs, rng=rng
+        atoms,
+        case.step * units.fs,
+        temperature_K=temperature,
+        friction=0.002 / units.fs,
+        rng=rng,
+        fixcm=False,
     )
     motion.run(steps // 10)
     pressures: list[float] = []

@@ -161,7 +161,7 @@ def _draw_lifetimes(ax: Axes, result: HeatConductivity) -> None:
     ax.annotate(
         "a period",
         (axis[-1], 1 / (2 * np.pi * axis[-1])),
-        xytext=(0, -8),
+        xytext=(0, 3),
         textcoords="offset points",
         ha="right",
         fontsize=6.5,

@@ -163,7 +163,7 @@ def _on_mesh(
     """Return q-points, weights, frequencies (THz, ascending) and gamma on the mesh."""
     _ = phonons.mesh
     numbers = phonons.phonopy.mesh.mesh_numbers
-    with one_blas_thread():
+    with one_blas_thread(), np.errstate(divide="ignore", invalid="ignore"):
         found = _differences(phonons, larger, smaller)
         found.set_mesh(numbers, is_gamma_center=True)
         qpoints, weights, frequencies, _, gamma = found.get_mesh()
@@ -187,7 +187,7 @@ def _on_path(
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
     """Return distances, frequencies and gamma along the band path."""
     bands = phonons.bands()
-    with one_blas_thread():
+    with one_blas_thread(), np.errstate(divide="ignore", invalid="ignore"):
         found = _differences(phonons, larger, smaller)
         found.set_band_structure(list(bands.segments))
         _, _, frequencies, _, gamma = found.get_band_structure()

@@ -26,7 +26,7 @@ from ase import Atoms, units
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from tables import machine, markdown_table, write_page
 
 from mlphonon import PhononSettings, load_potential, quasi_harmonic, renormalised_phonons
@@ -188,7 +188,7 @@ def dynamics(case: Motion, volume: float, temperature: float, steps: int) -> tup
     atoms.set_cell(atoms.cell * (wanted / atoms.get_volume()) ** (1 / 3), scale_atoms=True)
     atoms.calc = case.potential
     rng = np.random.default_rng(1)
-    MaxwellBoltzmannDistribution(atoms, temperature_K=2 * temperature, rng=rng)
+    thermalize_momenta(atoms, temperature_K=2 * temperature, rng=rng)
     Stationary(atoms)
     motion = Langevin(
         atoms,

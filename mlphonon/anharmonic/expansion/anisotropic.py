@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from mlphonon.units import J_PER_EV_MOL
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
-    from mlphonon.anharmonic.expansion.settings import ExpansionSettings
     from mlphonon.phonons import Phonons
     from mlphonon.potentials.potential import Potential
     from mlphonon.workflow import Reporter
@@ -28,11 +28,16 @@ POINTS = {2: 5, 3: 4}
 or 20 coefficients."""
 
 
+SHARE = 0.45
+"""Of a change of the volume, what an axis may change by: a third if all do alike."""
+
+
 def free_axes(
     phonons: Phonons,
     potential: Potential,
-    settings: ExpansionSettings,
+    volumes: tuple[float, float],
     temperatures: np.ndarray,
+    pressure: float,
     reporter: Reporter,
 ) -> Axes:
     """Minimise the free energy over the lengths of the axes at each temperature.
@@ -43,12 +48,19 @@ def free_axes(
         At the minimum.
     potential : Potential
         The one they were made with.
-    settings : ExpansionSettings
-        Range of volumes; a third of it, on each axis.
+    volumes : tuple of float
+        Smallest and largest relative change of the volume; that of an axis is `SHARE` of it.
     temperatures : ndarray, shape (n,)
         K.
+    pressure : float
+        GPa.
     reporter : Reporter
         Is told what is being done.
+
+    Returns
+    -------
+    Axes
+        nan at temperatures whose minimum lies outside the cells that were computed.
 
     Raises
     ------
@@ -58,7 +70,7 @@ def free_axes(
     from phonopy.qha.anisotropic import run_anisotropic_qha
 
     groups = independent_axes(phonons)
-    low, high = settings.smallest / 3, settings.largest / 3
+    low, high = (SHARE * volume for volume in volumes)
     steps = np.linspace(low, high, POINTS[len(groups)])
     cells: list[Phonopy] = []
     energies: list[float] = []
@@ -85,17 +97,20 @@ def free_axes(
             "too few are left for a surface of free energies",
             "take a narrower range of volumes",
         )
-    with one_blas_thread():
+    with one_blas_thread(), warnings.catch_warnings():
+        # Said of each temperature; they are left out below.
+        warnings.filterwarnings("ignore", message="The free energy minimum lies outside")
         result = run_anisotropic_qha(
             cells,
             grid,
             energies,
             phonon_free_energies=np.array(free).T,
-            pressure=settings.pressure or None,
+            pressure=pressure or None,
         )
-    lengths = np.asarray(result.equilibrium_lattice_parameters)
-    expansions = np.asarray(result.axial_thermal_expansions)
-    return Axes(lengths[: len(temperatures)], expansions[: len(temperatures)])
+    n = len(temperatures)
+    outside = np.asarray(result.minimum_extrapolated)[:n, None]
+    lengths = np.where(outside, np.nan, result.equilibrium_lattice_parameters[:n])
+    return Axes(lengths, np.where(outside, np.nan, result.axial_thermal_expansions[:n]))
 
 
 def independent_axes(phonons: Phonons) -> list[list[int]]:

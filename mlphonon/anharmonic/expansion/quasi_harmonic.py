@@ -159,7 +159,14 @@ def expand(
     said = _warnings(points, settings, temperatures, phonons)
     axes = _axes(fitted)
     if settings.anisotropic:
-        axes = free_axes(phonons, potential, settings, temperatures, told)
+        volumes = points[0].strain, points[-1].strain
+        axes = free_axes(phonons, potential, volumes, temperatures, settings.pressure, told)
+        known = np.isfinite(axes.lengths[:, 0])
+        if not known.all():
+            said.append(
+                f"axes are known at {known.sum()} of {len(known)} temperatures: elsewhere their"
+                " free energy is least outside the cells that were computed"
+            )
     return _result(phonons, points, settings, (fitted, temperatures, axes, said))
 
 

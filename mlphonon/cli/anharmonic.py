@@ -45,7 +45,7 @@ def anharmonic(
     ] = None,
     statistics: Annotated[
         str | None,
-        typer.Option(help="quantum or classical atoms [sscha: quantum, effective: classical]."),
+        typer.Option(help="quantum or classical atoms \\[sscha: quantum, effective: classical]."),
     ] = None,
     snapshots: Annotated[
         int | None, typer.Option(help="Displaced supercells that are evaluated together.")
@@ -54,7 +54,7 @@ def anharmonic(
         float | None, typer.Option(help="Error of frequencies that is good enough, THz [0.02].")
     ] = None,
     pressure: Annotated[
-        float | None, typer.Option(help="Of sscha: relax the cell to it, GPa [cell kept].")
+        float | None, typer.Option(help="Of sscha: relax the cell to it, GPa \\[cell kept].")
     ] = None,
     hessian: Annotated[
         bool, typer.Option("--hessian", help="Of sscha: look for instabilities of the free energy.")

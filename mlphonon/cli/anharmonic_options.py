@@ -34,7 +34,7 @@ PotentialOption = Annotated[
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 DtypeOption = Annotated[str, typer.Option(help="float64 or float32.")]
 SupercellOption = Annotated[
-    str | None, typer.Option(help="Of the harmonic phonons: [auto], converged, '2 2 2' or nine.")
+    str | None, typer.Option(help="Of the harmonic phonons: \\[auto], converged, '2 2 2' or nine.")
 ]
 SettingsOption = Annotated[
     Path | None, typer.Option(help="YAML file of settings of the harmonic phonons.")

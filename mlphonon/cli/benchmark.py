@@ -33,7 +33,7 @@ def list_references() -> None:
 def run_benchmark(
     reference: Annotated[str, typer.Argument(help="Name of a reference set, or: folder.")],
     potentials: Annotated[
-        list[str] | None, typer.Argument(help="Names or files of potentials; [embedded].")
+        list[str] | None, typer.Argument(help="Names or files of potentials; \\[embedded].")
     ] = None,
     potential: Annotated[
         list[str] | None, typer.Option(help="The same; may be given again.")
@@ -52,13 +52,15 @@ def run_benchmark(
     displacement: Annotated[
         float | None, typer.Option(help="Length of the displacements, A [0.03].")
     ] = None,
-    supercell: Annotated[str | None, typer.Option(help="[reference]: that of DFT; or own.")] = None,
+    supercell: Annotated[
+        str | None, typer.Option(help="\\[reference]: that of DFT; or own.")
+    ] = None,
     min_length: Annotated[
         float | None, typer.Option(help="Least height of our own supercell, A [12].")
     ] = None,
     structure: Annotated[
         list[str] | None,
-        typer.Option(help="relaxed (by the potential) or dft; [both], the first is ranked by."),
+        typer.Option(help="relaxed (by the potential) or dft; \\[both], the first is ranked by."),
     ] = None,
     conductivity: Annotated[
         bool,

@@ -33,22 +33,22 @@ def conductivity(
         str, typer.Option(help="K: 300, or 200,300,400, or first:last:step.")
     ] = "300",
     method: Annotated[
-        str, typer.Option(help="rta, lbte, [wigner] or wigner-lbte (see the README).")
+        str, typer.Option(help="rta, lbte, \\[wigner] or wigner-lbte (see the README).")
     ] = "wigner",
     mesh: Annotated[
         str, typer.Option(help="Length that sets the q mesh, A [60]; '19 19 19'; converged.")
     ] = "60",
     third_order: Annotated[
-        str, typer.Option(help="[auto]: the cheapest; displacements, autodiff or regression.")
+        str, typer.Option(help="\\[auto]: the cheapest; displacements, autodiff or regression.")
     ] = "auto",
     third_supercell: Annotated[
-        str | None, typer.Option(help="Of the third order: [auto], '2 2 2' or nine integers.")
+        str | None, typer.Option(help="Of the third order: \\[auto], '2 2 2' or nine integers.")
     ] = None,
     cutoff: Annotated[
         str | None, typer.Option(help="Of the third order, A; auto: until kappa has settled.")
     ] = None,
     displacement: Annotated[
-        float | None, typer.Option(help="Of the third order, A [by route and precision].")
+        float | None, typer.Option(help="Of the third order, A \\[by route and precision].")
     ] = None,
     tolerance: Annotated[
         float, typer.Option(help="Relative change at which mesh and cutoff have settled.")

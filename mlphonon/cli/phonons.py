@@ -36,7 +36,7 @@ def phonons(
         list[str] | None,
         typer.Option(
             help="Name ('mlphonon potentials list'), file or folder, or python:ENV:MODULE:FACTORY"
-            " [embedded]. Again: another, and how far they disagree."
+            " \\[embedded]. Again: another, and how far they disagree."
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -46,7 +46,7 @@ def phonons(
         str | None, typer.Option(help="d3: add DFT-D3, or d3:FUNCTIONAL.")
     ] = None,
     supercell: Annotated[
-        str | None, typer.Option(help="[auto], converged, '2 2 2' or nine integers.")
+        str | None, typer.Option(help="\\[auto], converged, '2 2 2' or nine integers.")
     ] = None,
     tolerance: Annotated[
         float | None, typer.Option(help="Of a converged supercell, THz [0.05].")
@@ -56,15 +56,15 @@ def phonons(
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="[auto]: the cheapest; displacements, autodiff or regression."),
+        typer.Option(help="\\[auto]: the cheapest; displacements, autodiff or regression."),
     ] = None,
     row_dtype: Annotated[
         str | None,
-        typer.Option(help="Of autodiff: [own], float32 (checked in float64) or float64."),
+        typer.Option(help="Of autodiff: \\[own], float32 (checked in float64) or float64."),
     ] = None,
     protocol: Annotated[
         str | None,
-        typer.Option(help="Of displacements: [field], as with DFT, or small: one way and tiny."),
+        typer.Option(help="Of displacements: \\[field], as with DFT, or small: one way and tiny."),
     ] = None,
     displacement: Annotated[
         float | None, typer.Option(help="Length of the field's displacements, A [0.01].")
@@ -95,7 +95,7 @@ def phonons(
     ] = False,
     trust: Annotated[
         str | None,
-        typer.Option(help="What the verdict looks at: [default], or full, for twice the time."),
+        typer.Option(help="What the verdict looks at: \\[default], or full, for twice the time."),
     ] = None,
     settings: Annotated[
         Path | None, typer.Option(help="YAML file of settings; options here override it.")

@@ -38,7 +38,7 @@ def qha(
         float, typer.Option(help="Of the largest at first; more are added as needed.")
     ] = 0.08,
     cell: Annotated[
-        str, typer.Option(help="[shape] relaxes at each volume, or isotropic.")
+        str, typer.Option(help="\\[shape] relaxes at each volume, or isotropic.")
     ] = "shape",
     anisotropic: Annotated[
         bool, typer.Option("--anisotropic", help="Minimise over the lengths of the axes.")

@@ -26,7 +26,7 @@ CalculationOption = Annotated[
 ]
 FolderOption = Annotated[
     Path | None,
-    typer.Option("-o", "--output", help="Folder of the phonons; [the store's name, no suffix]."),
+    typer.Option("-o", "--output", help="Folder of the phonons; \\[the store's name, no suffix]."),
 ]
 WORST = 20
 """Failures that are listed of each cause."""
@@ -46,7 +46,7 @@ def run_screen(
     ] = "campaign.db",
     output: FolderOption = None,
     potential: Annotated[
-        list[str] | None, typer.Option(help="Name, file or folder; one [embedded].")
+        list[str] | None, typer.Option(help="Name, file or folder; one \\[embedded].")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes [1].")] = None,
     config: Annotated[

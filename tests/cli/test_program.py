@@ -52,6 +52,23 @@ def test_version_and_help(tmp_path: Path) -> None:
         assert "Usage" in done.stdout
 
 
+def test_no_word_of_a_help_text_is_taken_for_markup() -> None:
+    """The terminal's library drops words in brackets, such as [auto], unless they are escaped."""
+    import typer
+    from rich.text import Text
+
+    from mlphonon.cli.app import app
+
+    def check(command: Any) -> int:
+        shown = [getattr(one, "help", "") or "" for one in [command, *command.params]]
+        for text in shown:
+            assert Text.from_markup(text).plain == text.replace("\\[", "["), text
+        within = getattr(command, "commands", {})
+        return len(shown) + sum(check(one) for one in within.values())
+
+    assert check(typer.main.get_command(app)) > 100
+
+
 def test_refusal(tmp_path: Path) -> None:
     done = start("phonons", "nowhere.cif", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

@@ -95,6 +95,41 @@ def test_agrees_with_the_classical_self_consistent_answer() -> None:
     assert well_frequency(start) < first_order - 0.1
 
 
+def test_a_cubic_well_responds_as_the_curvature_of_its_free_energy() -> None:
+    """kT over the variance, by integration: not the springs of a Gaussian, which are stiffer."""
+    wells, kt = Wells(k=(6.0, 6.0), b=10.0, g=5.0), BOLTZMANN * TEMPERATURE
+
+    def moment(power: int, about: float = 0.0) -> float:
+        def weighted(r: float) -> float:
+            weight = np.exp(-(3.0 * r**2 + 5.0 * r**3 + 10.0 * r**4) / kt)
+            return float((r - about) ** power * weight)
+
+        return quad(weighted, -1, 1)[0]
+
+    mean = moment(1) / moment(0)
+    exact = frequency_of(kt * moment(0) / moment(2, mean))
+    start = phonons_of(wells)
+    effective = effective_phonons(
+        start, wells, TEMPERATURE, EffectiveSettings(snapshots=400, max_rounds=2)
+    )
+    how = effective.record.renormalisation
+    gaussian = self_consistent_phonons(
+        start,
+        wells,
+        TEMPERATURE,
+        SschaSettings(statistics="classical", snapshots=200, hessian=True),
+    )
+
+    def along(phonons: Phonons) -> float:
+        """Of the well along the axis: the fourth at Gamma, below the pair across."""
+        return float(phonons.frequencies([0, 0, 0])[3])
+
+    assert how.centroid_shift_A == pytest.approx(abs(mean) * MASSES[0] / sum(MASSES), rel=0.1)
+    assert along(effective) == pytest.approx(exact, abs=4 * how.mean_frequency_error_THz)
+    assert along(gaussian.curvature) == pytest.approx(exact, abs=0.04)
+    assert along(gaussian.phonons) > exact + 0.1
+
+
 def test_harmonic_atoms_are_where_they_should_be() -> None:
     """BAOAB: <r^2> = kT/k at a long time step, too."""
     wells = Wells(k=(6.0, 6.0))

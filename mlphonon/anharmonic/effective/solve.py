@@ -38,6 +38,10 @@ def effective_phonons(
 ) -> Phonons:
     """Fit force constants to the forces on atoms that move at a temperature.
 
+    In classical equilibrium <F u> = -kT, so least squares gives kT over the covariance of
+    displacements: the static response. Where there are third-order terms, its counterpart among
+    self-consistent phonons is the curvature of the free energy, not the springs.
+
     Parameters
     ----------
     phonons : Phonons

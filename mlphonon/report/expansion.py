@@ -93,6 +93,8 @@ def _draw_free_energies(ax: Panel, result: QuasiHarmonic) -> None:
         for v, h in zip(result.equilibrium_volumes, result.helmholtz, strict=True)
     ]
     ax.plot(result.equilibrium_volumes, least, color=QUIET, lw=1.2, ls="--")
+    # Room for the labels.
+    ax.margins(y=0.1)
     ax.set_xlabel("Volume (Å$^3$)")
     ax.set_ylabel("Free energy (eV per cell)")
 

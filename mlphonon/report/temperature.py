@@ -67,7 +67,10 @@ def plot_at_temperature(result: PhononsAtTemperature) -> Figure:
         left.set_title(crystal_title(result.phonons.record.formula), loc="left")
         for other in others:
             draw_bands(left, other, colour=PALETTE[4], label="curvature of $F$")
-        draw_bands(left, bands, colour=PALETTE[1], label=f"{how.temperature_K:g} K")
+        # Without a history there is nowhere else to say it.
+        error = f" (\N{PLUS-MINUS SIGN} {how.mean_frequency_error_THz:.2g} THz)"
+        label = f"{how.temperature_K:g} K" + ("" if history is not None else error)
+        draw_bands(left, bands, colour=PALETTE[1], label=label)
         draw_reference(left, bands, harmonic, "harmonic")
         if history is not None:
             _draw_errors(left, bands, result, history)

@@ -191,7 +191,7 @@ class Run:
 
     def _give_back(self, flying: dict[Future[None], Group]) -> None:
         """Let others have what was handed out and did not end."""
-        cancelled = {future for future in flying if future.cancel()}
+        cancelled = {future for future in flying if _cancel(future)}
         self._release([one.id for future in cancelled for one in flying[future]])
         running = [one.id for future in flying.keys() - cancelled for one in flying[future]]
         if running:
@@ -239,6 +239,14 @@ def _apart(group: Group) -> list[Group]:
     sound = tuple(one for one in group if one.crashes == 0)
     alone = [(one,) for one in group if one.crashes > 0]
     return [sound, *alone] if sound else list(alone)
+
+
+def _cancel(future: Future[None]) -> bool:
+    try:
+        return future.cancel()
+    except NotImplementedError:
+        # Parsl's futures cannot be.
+        return False
 
 
 def _here() -> str:

@@ -69,6 +69,8 @@ def test_a_worker_of_parsl_that_is_killed(
     from tests.screening.test_campaign import Crashing
 
     monkeypatch.setenv("MLPHONON_PARSL_LOGS", str(tmp_path / "parsl"))
+    # Before mace's package of the same name.
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     options = {"init_blocks": 1, "max_blocks": 1}
     cluster = ParslSettings(provider="local", options=options, address="127.0.0.1")
     asked = plan(Crashing(), workers=2, crashes=2, parsl=cluster)

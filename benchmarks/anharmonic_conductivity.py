@@ -9,8 +9,6 @@ Both sides get the same options. What potentials do wrong is out of it.
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
 import shutil
 import subprocess
 import sys
@@ -23,11 +21,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import phono3py
-from tables import machine, markdown_table, write_page
+from tables import conditions, markdown_table, write_page
 
 from mlphonon.anharmonic.conductivity.settings import make_conductivity_settings
 from mlphonon.anharmonic.conductivity.solve import conduct
-from mlphonon.provenance import package_versions
 
 FLAGS = ("--exclude-gamma-acoustic", "--symmetrize-tetrahedra", "--average-degenerate-weights")
 """What mlphonon asks of phono3py."""
@@ -91,12 +88,8 @@ def main() -> None:
             for packed in work.glob("FORCES_FC3.xz"):
                 subprocess.run(["xz", "-dk", str(packed)], check=True)
             rows += compare(one, work, ((5, 5, 5),) if asked.quick else one.meshes)
-    versions = package_versions()
-    names = ("python", "phonopy", "phono3py", "symfc", "numpy")
     text = [
-        f"{datetime.date.today()}; {machine()}; "
-        + ", ".join(f"{name} {versions[name]}" for name in names if name in versions)
-        + f"; OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'not set')}.",
+        conditions("phonopy", "phono3py", "symfc", "numpy"),
         "kappa in W/m/K at 300 K, xx and zz; the program is `phono3py-load` with"
         f" `{' '.join(FLAGS)}`. Seconds of the program hold the force constants, ours do not.",
         markdown_table(

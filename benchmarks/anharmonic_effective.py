@@ -12,18 +12,15 @@ the two are the same.
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tables import machine, markdown_table, write_page
+from tables import conditions, markdown_table, write_page
 
 from mlphonon import PhononSettings, renormalised_phonons
-from mlphonon.provenance import package_versions
 
 NACL = Path(__file__).parents[1] / "examples" / "NaCl.cif"
 POINTS = {"TO at Gamma": ([0, 0, 0], 5), "TA at X": ([0.5, 0, 0.5], 0), "LO at L": ([0.5] * 3, 5)}
@@ -68,12 +65,10 @@ def main() -> None:
                 curved = modes(found.curvature)
                 rows.append([f"{temperature:g} K", "sscha, curvature", "", "", *curved, ""])
             print(*rows[-2:], sep="\n", file=sys.stderr, flush=True)
-    versions = package_versions()
-    named = ", ".join(f"{n} {versions[n]}" for n in ("python", "phonopy", "torch"))
-    threads = os.environ.get("OMP_NUM_THREADS", "not set")
     text = [
-        f"{datetime.date.today()}; {machine()}; {named}; OMP_NUM_THREADS={threads}. THz; errors are"
-        " standard errors of the sampling, root mean square over the waves that fit.",
+        conditions("phonopy", "torch")
+        + " THz; errors are standard errors of the sampling, root mean square over the waves that"
+        " fit.",
         markdown_table(["at", "phonons", "supercells", "error", *POINTS, "s"], rows),
     ]
     write_page("\n\n".join(text), Path(__file__).name, asked.output)

@@ -11,8 +11,6 @@ nothing out.
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
 import subprocess
 import sys
 import tempfile
@@ -27,10 +25,9 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
-from tables import machine, markdown_table, write_page
+from tables import conditions, markdown_table, write_page
 
 from mlphonon import PhononSettings, load_potential, quasi_harmonic, renormalised_phonons
-from mlphonon.provenance import package_versions
 
 CRYSTALS = {
     "Al": bulk("Al", a=4.05),
@@ -53,11 +50,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     parser.add_argument("--quick", action="store_true")
     asked = parser.parse_args()
-    versions = package_versions()
-    named = ", ".join(f"{n} {versions[n]}" for n in ("python", "phonopy", "ase", "torch"))
     text = [
-        f"{datetime.date.today()}; {machine()}; {named};"
-        f" OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'not set')}.",
+        conditions("phonopy", "ase", "torch"),
         "## Beside DFT and experiment\n\nVolume expansion (1e-6/K), bulk modulus (GPa) and volume"
         " (A^3 per primitive cell) at 300 K.",
         beside_experiment(asked.examples, ["Cu"] if asked.quick else list(CRYSTALS)),

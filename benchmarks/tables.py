@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import platform
+from importlib.metadata import version
 from pathlib import Path
 
 
@@ -31,6 +33,14 @@ def write_page(text: str, script: str, output: Path | None) -> None:
     mark = f"<!-- below: written by benchmarks/{script} -->"
     above = output.read_text().partition(mark)[0] if output.exists() else ""
     output.write_text(f"{above}{mark}\n\n{text}\n")
+
+
+def conditions(*packages: str) -> str:
+    """Name day, machine, Python, versions of packages, and threads."""
+    versions = [f"{name} {version(name)}" for name in packages]
+    threads = f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'not set')}"
+    named = ", ".join([f"python {platform.python_version()}", *versions])
+    return f"{datetime.date.today()}; {machine()}; {named}; {threads}."
 
 
 def machine() -> str:

@@ -13,8 +13,14 @@ import yaml
 
 def run_phonopy(folder: Path, *arguments: str) -> str:
     """Run ``phonopy-load`` in a folder, in a process of its own."""
-    program = Path(sys.executable).parent / "phonopy-load"
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
+    return run_program("phonopy-load", folder, *arguments)
+
+
+def run_program(name: str, folder: Path, *arguments: str) -> str:
+    """Run a program of this environment in a folder; returns what it printed."""
+    program = Path(sys.executable).parent / name
+    threads = {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
+    environment = os.environ | threads | {"MPLBACKEND": "agg"}
     done = subprocess.run(
         [str(program), *arguments],
         cwd=folder,

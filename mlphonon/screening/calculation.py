@@ -118,12 +118,8 @@ class Calculation(BaseModel):
 
     def _differences(self) -> str:
         """Name the settings that are not the defaults."""
-        plain = PhononSettings()
-        changed = [
-            f"{name} {value}"
-            for name, value in self.settings.model_dump().items()
-            if value != getattr(plain, name)
-        ]
+        different = self.settings.model_dump(exclude_defaults=True)
+        changed = [f"{name} {value}" for name, value in different.items()]
         changed += [one.describe() for one in self.properties]
         return ", ".join(changed) or "default settings"
 

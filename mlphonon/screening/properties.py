@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from mlphonon.anharmonic.sscha.settings import check_temperature
-from mlphonon.anharmonic.temperature import SETTINGS, TemperatureMethod, method_settings
+from mlphonon.anharmonic.temperature import TemperatureMethod, method_settings
 from mlphonon.errors import SettingsError
 
 
@@ -75,12 +75,10 @@ def read_property(text: str) -> AtTemperature:
     method = asked.func.id
     settings = method_settings(method, **changes)
     check_temperature(temperature, settings.statistics)
-    plain = SETTINGS[method]().model_dump()
-    different = {n: v for n, v in settings.model_dump().items() if v != plain[n]}
     return AtTemperature(
         method=method,  # type: ignore[arg-type]
         temperature=temperature,
-        changes=dict(sorted(different.items())),
+        changes=dict(sorted(settings.model_dump(exclude_defaults=True).items())),
     )
 
 

@@ -18,6 +18,8 @@ from ase.calculators.calculator import Calculator, all_changes
 from scipy import constants
 from scipy.optimize import minimize
 
+from mlphonon.settings import make_settings
+
 TO_EV = constants.h / constants.e * 1e12
 """One THz as an energy, eV."""
 
@@ -132,3 +134,16 @@ class GrowingSprings(Calculator):
         )
         assert found.success
         return pattern @ found.x
+
+
+CUBIC = GrowingSprings([3.0] * 3, [1.8] * 3, 12.0 * np.ones((3, 3)) + 12.0 * np.eye(3))
+"""Every mode has 1.8."""
+
+QUICK = make_settings(
+    relax=False,
+    supercell="3 3 3",
+    method="displacements",
+    mesh=30,
+    projected_mesh=10,
+    band_points=11,
+)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +26,7 @@ from mlphonon.anharmonic.third_order.result import ThirdOrder
 from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
 from mlphonon.errors import ResultError, SettingsError
 from mlphonon.potentials.potential import Potential
+from tests.programs import run_program
 
 MESH = (5, 5, 5)
 FLAGS = (
@@ -84,11 +83,9 @@ def test_is_phono3pys_command_line(
         filename=tmp_path / "fc2.hdf5",
         p2s_map=third.phono3py.phonon_primitive.p2s_map,
     )
-    program = Path(sys.executable).with_name("phono3py-load")
-    command = [str(program), "phono3py_params.yaml", "--mesh", *(str(n) for n in MESH)]
-    command += [*option.split(), "--ts", "300", *FLAGS]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    arguments = ["phono3py_params.yaml", "--mesh", *(str(n) for n in MESH)]
+    arguments += [*option.split(), "--ts", "300", *FLAGS]
+    run_program("phono3py-load", tmp_path, *arguments)
     (file,) = tmp_path.glob("kappa-m*.hdf5")
     with h5py.File(file) as found:
         names = [dataset, "kappa_TOT_RTA"]

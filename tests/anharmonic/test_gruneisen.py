@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,19 +17,11 @@ from mlphonon.anharmonic.strained import strained_phonons, volume_stretch
 from mlphonon.errors import PotentialError, ResultError, SettingsError
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.settings import make_settings
-from tests.programs import read_yaml
+from tests.programs import read_yaml, run_program
 
-from .growing import GrowingSprings
+from .growing import CUBIC, QUICK
 
-QUICK = make_settings(
-    relax=False,
-    supercell="3 3 3",
-    method="displacements",
-    mesh=15,
-    projected_mesh=10,
-    band_points=11,
-)
-SPRINGS = GrowingSprings([3.0] * 3, [1.8] * 3, 12.0 * np.ones((3, 3)) + 12.0 * np.eye(3))
+COARSE = make_settings(QUICK, mesh=15)
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +44,8 @@ def found(phonons: Phonons, argon: AsePotential) -> Gruneisen:
 
 
 def test_every_mode_has_the_gamma_that_was_put_in() -> None:
-    potential = AsePotential(SPRINGS)
-    phonons = compute_phonons(SPRINGS.crystal(), potential, QUICK)
+    potential = AsePotential(CUBIC)
+    phonons = compute_phonons(CUBIC.crystal(), potential, COARSE)
     result = phonons.gruneisen(potential)
     stiff = result.frequencies > 0.05
     np.testing.assert_allclose(result.gamma[stiff], 1.8, rtol=2e-4)
@@ -102,27 +91,10 @@ def test_phonopys_own_program_finds_the_same(
         (tmp_path / name).mkdir()
         write(tmp_path / name / "POSCAR", strained.atoms, format="vasp")
         write_FORCE_CONSTANTS(strained.phonopy.force_constants, tmp_path / name / "FORCE_CONSTANTS")
-    program = Path(sys.executable).parent / "phonopy-gruneisen"
     _ = phonons.mesh
     numbers = " ".join(str(n) for n in phonons.phonopy.mesh.mesh_numbers)
-    done = subprocess.run(
-        [
-            str(program),
-            "orig",
-            "plus",
-            "minus",
-            "--dim=3 3 3",
-            "--readfc",
-            f"--mp={numbers}",
-            "--gc",
-        ],
-        cwd=tmp_path,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"},
-        capture_output=True,
-        text=True,
-        timeout=170,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    folders, options = ("orig", "plus", "minus"), ("--dim=3 3 3", "--readfc", "--gc")
+    run_program("phonopy-gruneisen", tmp_path, *folders, *options, f"--mp={numbers}")
     theirs = read_yaml(tmp_path / "gruneisen_mesh.yaml")["phonon"]
     gamma = np.array([[mode["gruneisen"] for mode in q["band"]] for q in theirs])
     ours = {tuple(np.round(q, 5)): g for q, g in zip(found.qpoints, found.gamma, strict=True)}
@@ -133,7 +105,7 @@ def test_phonopys_own_program_finds_the_same(
 
 
 def test_potentials_without_a_name_must_be_given(argon: AsePotential) -> None:
-    phonons = compute_phonons(SPRINGS.crystal(), AsePotential(SPRINGS), QUICK)
+    phonons = compute_phonons(CUBIC.crystal(), AsePotential(CUBIC), COARSE)
     with pytest.raises(PotentialError, match="cannot be loaded by its name"):
         phonons.gruneisen()
     with pytest.raises(SettingsError, match="setting 'strain' cannot be -1"):

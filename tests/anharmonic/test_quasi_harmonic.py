@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +16,10 @@ from mlphonon.errors import CrystalError, ResultError, SettingsError
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.settings import make_settings
 from tests.crystals import wurtzite
+from tests.programs import run_program
 from tests.springs import NetworkSprings
 
-from .growing import K_B, TO_EV, GrowingSprings
-
-QUICK = make_settings(
-    relax=False,
-    supercell="3 3 3",
-    method="displacements",
-    mesh=30,
-    projected_mesh=10,
-    band_points=11,
-)
-CUBIC = GrowingSprings([3.0] * 3, [1.8] * 3, 12.0 * np.ones((3, 3)) + 12.0 * np.eye(3))
+from .growing import CUBIC, K_B, QUICK, TO_EV, GrowingSprings
 
 
 def modes(phonons: Phonons) -> tuple[np.ndarray, np.ndarray]:
@@ -181,16 +169,7 @@ def test_phonopys_own_program_finds_the_same(
         phonopy.write_yaml_thermal_properties(filename=tmp_path / names[-1])
     table = np.stack([expanded.volumes, expanded.static_energies], axis=1)
     np.savetxt(tmp_path / "e-v.dat", table)
-    program = Path(sys.executable).parent / "phonopy-qha"
-    done = subprocess.run(
-        [str(program), "e-v.dat", *names, "--tmax=800"],
-        cwd=tmp_path,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"},
-        capture_output=True,
-        text=True,
-        timeout=170,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    run_program("phonopy-qha", tmp_path, "e-v.dat", *names, "--tmax=800")
 
     def column(name: str) -> np.ndarray:
         return np.loadtxt(tmp_path / name)[:80, 1]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ase.units import kJ, mol
-
+from mlphonon.screening.quantities.measure import highest_frequency, measure_thermal
 from mlphonon.screening.quantities.quantity import Quantity, Value
+from mlphonon.units import J_PER_EV_MOL
 
 if TYPE_CHECKING:
     from mlphonon.anharmonic.at_temperature import PhononsAtTemperature
@@ -40,22 +40,19 @@ def measure_at_temperature(found: PhononsAtTemperature) -> dict[str, Value]:
     """Return the value of each of `AT_TEMPERATURE`, None where there is none."""
     phonons, how = found.phonons, found.renormalisation
     stability = phonons.stability
-    _, frequencies, _ = phonons.mesh
-    thermal = phonons.thermal([how.temperature_K])
+    (thermal,) = measure_thermal(phonons, [how.temperature_K])
     n_atoms = len(phonons.atoms)
     free_energy = None
     if how.free_energy_eV is not None:
         above = how.free_energy_eV / n_atoms - found.harmonic.record.energy_eV_per_atom
-        free_energy = float(above * mol / kJ)
+        free_energy = float(above * J_PER_EV_MOL / 1000)
     return {
-        "max_frequency": float(
-            max(frequencies.max(), *(each.max() for each in phonons.bands().frequencies))
-        ),
+        "max_frequency": highest_frequency(phonons),
         "min_frequency": stability.lowest_frequency_THz,
         "stable": stability.stable_by_threshold,
         "frequency_error": how.frequency_error_THz,
-        "c_v": float(thermal.heat_capacity[0] / n_atoms),
-        "entropy": float(thermal.entropy[0] / n_atoms),
+        "c_v": thermal["c_v"],
+        "entropy": thermal["entropy"],
         "free_energy": free_energy,
         "volume": float(phonons.atoms.get_volume() / n_atoms),
         "n_snapshots": how.n_snapshots,

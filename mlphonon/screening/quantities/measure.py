@@ -144,6 +144,12 @@ def measure_thermal(phonons: Phonons, temperatures: Sequence[float]) -> list[dic
     return [dict(zip(names, map(float, row), strict=True)) for row in rows]
 
 
+def highest_frequency(phonons: Phonons) -> float:
+    """Return the highest frequency over path and mesh, THz."""
+    path = phonons.bands().frequencies
+    return float(max(phonons.mesh[1].max(), *(piece.max() for piece in path)))
+
+
 def debye_temperature(sound_velocity: float, volume: float) -> float:
     """Debye temperature of long waves, K: (h/k) v/(2 pi) (6 pi^2/V)^(1/3).
 
@@ -199,10 +205,9 @@ def _of_spectrum(phonons: Phonons) -> dict[str, Value]:
     """Return what follows from frequencies alone."""
     stability = phonons.stability
     _, frequencies, stars = phonons.mesh
-    highest = max(frequencies.max(), *(f.max() for f in phonons.bands().frequencies))
     thermal = phonons.thermal([0.0])
     return {
-        "max_frequency": float(highest),
+        "max_frequency": highest_frequency(phonons),
         "min_frequency": stability.lowest_frequency_THz,
         "gap": _gap(frequencies),
         "imaginary_share": stability.imaginary_share,

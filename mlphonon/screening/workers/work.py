@@ -208,7 +208,6 @@ class _Attempt:
 
     def _done(self) -> Outcome:
         assert self.phonons is not None
-        kept = keep(self.phonons, self.folder, self.beyond) if self.job.keep_phonons else None
         return Outcome(
             task=self.item.task,
             name=self.item.name,
@@ -216,7 +215,9 @@ class _Attempt:
             quantities=measure(self.phonons),
             thermal=tuple(measure_thermal(self.phonons, self.job.temperatures)),
             at_temperature=tuple(self.rows),
-            artifact=kept,
+            artifact=keep(self.phonons, self.folder, self.beyond)
+            if self.job.keep_phonons
+            else None,
         )
 
     def _failed(self, failure: Failure) -> Outcome:

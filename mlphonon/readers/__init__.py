@@ -1,0 +1,1 @@
+"""Calculations of phonopy and phono3py, read whatever program made their forces."""

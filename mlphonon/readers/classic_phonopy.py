@@ -1,0 +1,279 @@
+"""Phonopy calculations of before ``phonopy_params.yaml``: a POSCAR, a conf file and force sets.
+
+A calculation is a handful of small text files, in a folder or in a tar archive (compressed or
+not). An archive is read in memory and never unpacked to disk; what is too large is refused.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlphonon.errors import ResultError
+
+if TYPE_CHECKING:
+    from phonopy import Phonopy
+    from phonopy.structure.atoms import PhonopyAtoms
+
+CELLS = ("POSCAR-unitcell", "POSCAR")
+"""Files that hold the unit cell, the surest first."""
+
+CONFS = ("phonopy.conf", "disp.conf", "mesh.conf", "band.conf")
+"""Files that name the supercell, the surest first."""
+
+WANTED = frozenset({*CELLS, *CONFS, "SPOSCAR", "disp.yaml", "FORCE_SETS", "FORCE_CONSTANTS", "BORN"})
+"""Files of a calculation that are read; others are not looked at."""
+
+MEMBER_LIMIT = 64_000_000
+"""Bytes of one unpacked file; force sets of 1,000 displacements of 400 atoms take 20 MB."""
+
+MEMBERS_LIMIT = 1_000
+"""Files in an archive."""
+
+NAC_FACTOR = 14.399652
+"""e^2 / (4 pi epsilon_0) in eV A: a BORN file of that time does not say it."""
+
+TOLERANCE = 0.05
+"""A; atoms of SPOSCAR may be as far from where the supercell has them."""
+
+
+@dataclass(frozen=True)
+class ClassicCalculation:
+    """The text files of one calculation.
+
+    Attributes
+    ----------
+    name : str
+        What it is called: the folder, or the archive without its endings.
+    texts : mapping of str to str
+        Contents by file name.
+    """
+
+    name: str
+    texts: Mapping[str, str]
+
+    def text(self, *names: str) -> str:
+        """Return the first file of these names that there is.
+
+        Raises
+        ------
+        ResultError
+            If there is none.
+        """
+        for name in names:
+            if name in self.texts:
+                return self.texts[name]
+        raise ResultError(f"{self.name} has no {' or '.join(names)}")
+
+    def conf(self) -> dict[str, str]:
+        """Return the tags of the first conf file that has a supercell; none if there is no file."""
+        found = [parse_conf(self.texts[name]) for name in CONFS if name in self.texts]
+        return next((tags for tags in found if "DIM" in tags), {})
+
+    def unitcell(self) -> PhonopyAtoms:
+        """Return the unit cell, in A."""
+        from phonopy.interface.vasp import read_vasp_from_strings
+
+        with _damage(self.name, "the unit cell"):
+            return read_vasp_from_strings(self.text(*CELLS))
+
+    def phonopy(self) -> Phonopy:
+        """Return the calculation with symmetrised force constants, without Born charges.
+
+        Raises
+        ------
+        ResultError
+            If a file is missing or damaged, or files do not belong together.
+        """
+        from phonopy import Phonopy
+
+        unitcell = self.unitcell()
+        with _damage(self.name, "phonopy.conf"):
+            supercell = self._supercell_matrix(unitcell)
+            primitive = primitive_matrix(self.conf())
+            phonopy = Phonopy(unitcell, supercell, primitive_matrix=primitive, log_level=0)
+        self._check_supercell(phonopy)
+        with _damage(self.name, "its forces"):
+            self._add_forces(phonopy)
+        return phonopy
+
+    def born(self, phonopy: Phonopy) -> dict[str, Any] | None:
+        """Return phonopy's ``nac_params`` (charges in e) for its primitive cell; None without BORN.
+
+        Parameters
+        ----------
+        phonopy : Phonopy
+            Of this calculation.
+        """
+        from phonopy.file_IO import parse_BORN_from_strings
+
+        if "BORN" not in self.texts:
+            return None
+        with _damage(self.name, "BORN"):
+            found = parse_BORN_from_strings(
+                self.texts["BORN"], phonopy.primitive, symprec=1e-5, is_symmetry=True
+            )
+            born, epsilon = np.asarray(found["born"]), np.asarray(found["dielectric"])
+            if born.shape != (len(phonopy.primitive), 3, 3) or not np.isfinite(born).all():
+                raise ValueError(f"charges of shape {born.shape}")
+        factor = found.get("factor") or NAC_FACTOR
+        return {"born": born, "dielectric": epsilon, "factor": factor}
+
+    def _supercell_matrix(self, unitcell: PhonopyAtoms) -> np.ndarray:
+        tags = self.conf()
+        if "DIM" in tags:
+            return supercell_matrix(tags["DIM"])
+        from phonopy.interface.vasp import read_vasp_from_strings
+
+        whole = read_vasp_from_strings(self.text("SPOSCAR"))
+        rows = whole.cell @ np.linalg.inv(unitcell.cell)
+        if np.abs(rows - np.rint(rows)).max() > 1e-3:
+            raise ValueError("SPOSCAR is no supercell of the unit cell")
+        return np.rint(rows).astype(int).T
+
+    def _check_supercell(self, phonopy: Phonopy) -> None:
+        """Refuse forces of a supercell whose atoms stand in another order than phonopy's."""
+        if "SPOSCAR" not in self.texts:
+            return
+        from phonopy.interface.vasp import read_vasp_from_strings
+
+        with _damage(self.name, "SPOSCAR"):
+            given, made = read_vasp_from_strings(self.texts["SPOSCAR"]), phonopy.supercell
+            if given.symbols != made.symbols:
+                raise ValueError("its atoms are not those of the supercell")
+            off = given.scaled_positions - made.scaled_positions
+            if np.abs((off - np.rint(off)) @ made.cell).max() > TOLERANCE:
+                raise ValueError("its atoms stand in another order than those of the supercell")
+
+    def _add_forces(self, phonopy: Phonopy) -> None:
+        from phonopy.file_IO import parse_FORCE_SETS_from_strings
+
+        n_atoms = len(phonopy.supercell)
+        if "FORCE_SETS" in self.texts:
+            phonopy.dataset = parse_FORCE_SETS_from_strings(
+                self.texts["FORCE_SETS"], natom=n_atoms
+            )
+            phonopy.produce_force_constants(show_drift=False)
+        else:
+            constants = parse_force_constants(self.text("FORCE_SETS", "FORCE_CONSTANTS"))
+            expected = {(n, n_atoms, 3, 3) for n in (n_atoms, len(phonopy.primitive))}
+            if constants.shape not in expected:
+                raise ValueError(f"force constants of shape {constants.shape}")
+            phonopy.force_constants = constants
+        if not np.isfinite(phonopy.force_constants).all():
+            raise ValueError("force constants are not numbers")
+        phonopy.symmetrize_force_constants(level=3)
+
+
+def parse_conf(text: str) -> dict[str, str]:
+    """Return the tags of a conf file, in capitals; comments begin with # or !."""
+    tags: dict[str, str] = {}
+    for line in text.splitlines():
+        name, equals, value = line.partition("#")[0].partition("!")[0].partition("=")
+        if equals:
+            tags[name.strip().upper()] = value.strip()
+    return tags
+
+
+def supercell_matrix(value: str) -> np.ndarray:
+    """Return the 3x3 matrix that ``DIM`` means: three numbers, or nine row by row."""
+    numbers = [int(word) for word in value.split()]
+    if len(numbers) == 3:
+        return np.diag(numbers)
+    return np.array(numbers).reshape(3, 3)
+
+
+CENTRINGS = "PFIACR"
+"""Letters that may stand for the matrix of a primitive cell."""
+
+
+def primitive_matrix(tags: Mapping[str, str]) -> np.ndarray | str:
+    """Return what ``PRIMITIVE_AXES`` (or ``PRIMITIVE_AXIS``) means; without it the unit cell.
+
+    Nine numbers row by row, with fractions such as 1/2; or a letter of centring.
+    """
+    value = tags.get("PRIMITIVE_AXES", tags.get("PRIMITIVE_AXIS", "P")).strip()
+    if value.upper() == "AUTO" or value in CENTRINGS:
+        return value.lower() if value.upper() == "AUTO" else value
+    return np.array([float(Fraction(word)) for word in value.split()]).reshape(3, 3)
+
+
+def parse_force_constants(text: str) -> np.ndarray:
+    """Return the array of a ``FORCE_CONSTANTS`` file, shape (n_rows, n_supercell, 3, 3), eV/A^2."""
+    first, _, rest = text.partition("\n")
+    rows = [int(word) for word in first.split()]
+    shape = (rows[0], rows[-1])
+    numbers = np.array(rest.split(), dtype=float).reshape(shape[0] * shape[1], 2 + 9)
+    return numbers[:, 2:].reshape(*shape, 3, 3)
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a tar archive, by its name."""
+    return path.name.endswith((".tar", ".tar.lzma", ".tar.xz", ".tar.gz", ".tar.bz2", ".tgz"))
+
+
+def read_classic(path: Path) -> ClassicCalculation:
+    """Read the files of a calculation from a folder or an archive.
+
+    Raises
+    ------
+    ResultError
+        If it cannot be read, or is larger than a calculation can be.
+    """
+    name = path.name
+    for ending in (".lzma", ".xz", ".gz", ".bz2", ".tgz", ".tar"):
+        name = name.removesuffix(ending)
+    with _damage(str(path)):
+        if path.is_dir():
+            pairs = ((file.name, file.read_bytes()) for file in sorted(path.iterdir()) if
+                     file.name in WANTED and file.stat().st_size <= MEMBER_LIMIT)
+        else:
+            pairs = _members(path)
+        return ClassicCalculation(name, {file: raw.decode() for file, raw in pairs})
+
+
+def _members(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the wanted files of an archive; unpacked as a stream, no further than the limits."""
+    with _opened(path) as packed, tarfile.open(fileobj=packed, mode="r|") as archive:
+        for number, member in enumerate(archive):
+            if number >= MEMBERS_LIMIT or member.size > MEMBER_LIMIT:
+                raise ValueError("it is larger than a calculation can be")
+            name = PurePosixPath(member.name).name
+            if member.isfile() and name in WANTED and (file := archive.extractfile(member)):
+                yield name, file.read(MEMBER_LIMIT)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    import bz2
+    import gzip
+    import lzma
+
+    openers: dict[str, Callable[[Path], Any]] = {
+        ".lzma": lzma.open, ".xz": lzma.open, ".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open,
+    }
+    return openers.get(path.suffix, lambda path: io.BytesIO(path.read_bytes()))(path)
+
+
+class _damage:
+    """Turn whatever a damaged file raises into a `ResultError` that names it."""
+
+    def __init__(self, name: str, part: str = "") -> None:
+        self._what = f"{part} in {name}" if part else name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, Exception) and not isinstance(error, ResultError):
+            raise ResultError(
+                f"cannot read {self._what}",
+                f"{type(error).__name__}: {error}".partition("\n")[0],
+                "bring it again, or take it away",
+            ) from error

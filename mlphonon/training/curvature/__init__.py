@@ -1,0 +1,1 @@
+"""Training on second derivatives of DFT, and on a teacher's frames beside them."""

@@ -9,8 +9,8 @@ import pytest
 import seekpath
 from ase import Atoms
 
-from mlphonon.band_path import find_band_path
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
+from mlphonon.phonons.band_path import find_band_path
 from tests.crystals import (
     corundum,
     on_other_vectors,

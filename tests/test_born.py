@@ -15,9 +15,9 @@ from phonopy import Phonopy
 from phonopy.harmonic.force_constants import compact_fc_to_full_fc
 
 from mlphonon import Phonons, compute_phonons
-from mlphonon.born import read_born
-from mlphonon.crystal import Crystal, make_crystal
+from mlphonon.crystal.crystal import Crystal, make_crystal
 from mlphonon.errors import CrystalError
+from mlphonon.force_constants.born import read_born
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.potentials.calculator import AsePotential
 from tests.crystals import TURN, VIEWS, rotated, turn_of, wurtzite

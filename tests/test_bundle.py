@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import mlphonon.bundle
+import mlphonon.phonons.files
 from mlphonon import Phonons, compute_phonons
 from mlphonon.errors import ResultError
 from mlphonon.potentials.potential import Potential
@@ -168,7 +168,7 @@ def test_foreign_folder_is_refused_before_any_work(
     folder = tmp_path / "thesis"
     folder.mkdir()
     (folder / "chapter1.tex").write_text("important")
-    monkeypatch.setattr(mlphonon.bundle, "write_files", must_not_run)
+    monkeypatch.setattr(mlphonon.phonons.files, "write_files", must_not_run)
     with pytest.raises(ResultError, match="not an earlier result"):
         charged.save(folder)
     assert [path.name for path in folder.iterdir()] == ["chapter1.tex"]

@@ -15,7 +15,7 @@ from ase.calculators.emt import EMT
 from scipy import constants
 
 from mlphonon import Phonons, compute_phonons, load_potential
-from mlphonon.committee import Committee
+from mlphonon.phonons.committee import Committee
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.trust.committee import LIMIT, SEVERE, check_committee
 from mlphonon.trust.verdict import Check, Unmeasured

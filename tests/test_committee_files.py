@@ -15,8 +15,8 @@ from ase.calculators.emt import EMT
 from matplotlib.collections import PolyCollection
 
 from mlphonon import Phonons, compute_phonons
-from mlphonon.committee import Committee
 from mlphonon.errors import ResultError
+from mlphonon.phonons.committee import Committee
 from tests.committees import QUICK, springs, three
 from tests.crystals import rocksalt
 

@@ -11,12 +11,12 @@ import pytest
 from ase.calculators.emt import EMT
 
 from mlphonon import Phonons, compute_phonons, load_potential
-from mlphonon.committee import Committee
 from mlphonon.errors import MlphononError, PotentialError, RelaxationError
+from mlphonon.phonons.committee import Committee
+from mlphonon.phonons.results import Spread
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Evaluation, PotentialInfo
 from mlphonon.potentials.several import distinct_names
-from mlphonon.results import Spread
 from mlphonon.screening.calculation import PotentialSource
 from tests.committees import QUICK, springs, three
 from tests.crystals import rocksalt

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mlphonon import compute_phonons
-from mlphonon.convergence import GROWTH
 from mlphonon.errors import SettingsError
+from mlphonon.force_constants.supercell_series import GROWTH
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from tests.crystals import rocksalt

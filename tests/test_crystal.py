@@ -12,7 +12,7 @@ from ase.build import bulk, make_supercell
 from ase.spacegroup import crystal as space_group_crystal
 from pymatgen.core import Lattice, Structure
 
-from mlphonon.crystal import make_crystal, read_crystals, reduced_formula
+from mlphonon.crystal.crystal import make_crystal, read_crystals, reduced_formula
 from mlphonon.errors import CrystalError
 from tests.crystals import (
     VIEWS,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlphonon import Phonons
-from mlphonon.dos import projected_dos, total_dos
+from mlphonon.phonons.density_of_states import projected_dos, total_dos
 
 
 @pytest.fixture(params=["rocksalt_phonons", "quartz_phonons"])

@@ -9,7 +9,7 @@ from ase.calculators.emt import EMT
 from ase.spacegroup import crystal as space_group_crystal
 
 from mlphonon import Phonons, compute_phonons
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from tests.crystals import (
@@ -119,7 +119,7 @@ def test_acoustic_modes_at_gamma(case) -> None:
 
 def test_frequencies_have_the_symmetry_of_the_crystal(case) -> None:
     """w(S q) = w(q) for every rotation S of the point group, and w(-q) = w(q)."""
-    from mlphonon.crystal import point_group
+    from mlphonon.crystal.crystal import point_group
 
     *_, phonons = case
     q = np.random.default_rng(4).uniform(-0.5, 0.5, (4, 3))

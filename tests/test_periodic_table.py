@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlphonon.periodic_table import period_and_group
+from mlphonon.crystal.periodic_table import period_and_group
 
 
 @pytest.mark.parametrize(

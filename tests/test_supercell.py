@@ -10,10 +10,14 @@ from ase import Atoms
 from ase.build import bulk
 from ase.spacegroup import crystal as space_group_crystal
 
-from mlphonon.crystal import Crystal, make_crystal, point_group
+from mlphonon.crystal.crystal import Crystal, make_crystal, point_group
+from mlphonon.crystal.supercell import (
+    choose_supercell,
+    perpendicular_heights,
+    smallest_superlattice,
+)
 from mlphonon.errors import SettingsError
 from mlphonon.settings import PhononSettings
-from mlphonon.supercell import choose_supercell, perpendicular_heights, smallest_superlattice
 from tests.crystals import (
     VIEWS,
     corundum,

@@ -22,9 +22,9 @@ from mlphonon.errors import (
     RelaxationError,
     SettingsError,
 )
+from mlphonon.phonons.record import Record
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Evaluation, PotentialInfo
-from mlphonon.provenance import Record
 from tests.crystals import rocksalt, silicon, wurtzite
 from tests.springs import LatticeSprings, NetworkSprings, cubic_axes
 

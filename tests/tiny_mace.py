@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlphonon.potentials.architecture import MaceArchitecture
+from mlphonon.potentials.mace.architecture import MaceArchitecture
 
 TINY = MaceArchitecture(
     atomic_numbers=(11, 17),

@@ -215,9 +215,9 @@ def _only_structure(path: Path) -> Atoms:
     """Read the one crystal in a file, 8 A high at least, so that no atom meets its own image."""
     import numpy as np
 
-    from mlphonon.crystal import read_crystal
+    from mlphonon.crystal.crystal import read_crystal
+    from mlphonon.crystal.supercell import perpendicular_heights
     from mlphonon.settings import PhononSettings
-    from mlphonon.supercell import perpendicular_heights
 
     atoms = read_crystal(path, PhononSettings().symprec).atoms
     return atoms.repeat(np.ceil(8.0 / perpendicular_heights(atoms.cell.array)).astype(int))

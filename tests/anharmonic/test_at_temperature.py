@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mlphonon import Phonons, PhononsAtTemperature, make_crystal, renormalised_phonons
+from mlphonon.anharmonic.at_temperature.compute import method_settings
 from mlphonon.anharmonic.sscha.settings import SschaSettings
-from mlphonon.anharmonic.temperature import method_settings
 from mlphonon.cli.phonons import describe
 from mlphonon.errors import ResultError, SettingsError
 from mlphonon.settings import make_settings

@@ -9,13 +9,13 @@ from ase.calculators.lj import LennardJones
 from scipy.integrate import quad
 
 from mlphonon import Phonons, compute_phonons, renormalised_phonons
+from mlphonon.anharmonic.effective.compute import effective_phonons
 from mlphonon.anharmonic.effective.dynamics import Langevin
 from mlphonon.anharmonic.effective.fit import n_effective
 from mlphonon.anharmonic.effective.settings import EffectiveSettings
-from mlphonon.anharmonic.effective.solve import effective_phonons
+from mlphonon.anharmonic.sscha.compute import self_consistent_phonons
 from mlphonon.anharmonic.sscha.reference import Reference
 from mlphonon.anharmonic.sscha.settings import SschaSettings
-from mlphonon.anharmonic.sscha.solve import self_consistent_phonons
 from mlphonon.errors import CrystalError, SettingsError
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mlphonon import Phonons, QuasiHarmonic, compute_phonons, quasi_harmonic
-from mlphonon.anharmonic.expansion.quasi_harmonic import expand
+from mlphonon.anharmonic.expansion.compute import expand
 from mlphonon.anharmonic.expansion.settings import make_expansion_settings
 from mlphonon.anharmonic.strained import strained_phonons
 from mlphonon.errors import CrystalError, ResultError, SettingsError

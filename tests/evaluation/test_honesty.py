@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
 from mlphonon.evaluation.metrics.frequencies import spectrum_distance
 from mlphonon.evaluation.metrics.spectrum import Spectrum
 from mlphonon.evaluation.protocol import Protocol

@@ -10,7 +10,7 @@ from ase.spacegroup import crystal as space_group_crystal
 from phonopy import Phonopy
 
 from mlphonon import load_potential
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
 from mlphonon.errors import PotentialError
 from mlphonon.force_constants import ForceConstants
 from mlphonon.force_constants.cells import to_ase

@@ -7,9 +7,9 @@ import pytest
 from ase import Atoms
 
 from mlphonon import PhononSettings
-from mlphonon.convergence import largest_change
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
 from mlphonon.force_constants.planning import plan_force_constants
+from mlphonon.force_constants.supercell_series import largest_change
 from mlphonon.force_constants.truncation import (
     estimate_truncation,
     inscribed_radius,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.potentials.second_derivatives import differentiate_forces
 from tests.crystals import triclinic
 

@@ -13,9 +13,9 @@ from ase.build import bulk
 
 from mlphonon import load_potential
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.architecture import MaceArchitecture, save_weights
 from mlphonon.potentials.dispersion import DispersionPotential
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.architecture import MaceArchitecture, save_weights
+from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.potentials.named.store import EMBEDDED_FOLDER, sha256_of
 from mlphonon.potentials.potential import DescribedPotential, Potential
 from mlphonon.potentials.training_space import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ase.build import bulk
 
 from mlphonon import Phonons
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.potentials.potential import Potential
 from mlphonon.potentials.training_space import FEW
 from mlphonon.training.describing import describe_training

@@ -8,9 +8,9 @@ from ase import Atoms, units
 from ase.build import bulk
 
 from mlphonon import Phonons, compute_phonons
+from mlphonon.crystal.supercell import random_superlattice
 from mlphonon.errors import TrainingError
 from mlphonon.potentials.potential import Potential
-from mlphonon.supercell import random_superlattice
 from mlphonon.training.data.generation import Distortions, check_kinds, distort
 from mlphonon.training.data.waves import Waves
 

@@ -10,7 +10,7 @@ from ase.build import bulk
 from mace.data import AtomicData, Configuration
 from mace.tools import AtomicNumberTable
 
-from mlphonon.potentials.fused import fuse_convolutions
+from mlphonon.potentials.mace.fused import fuse_convolutions
 from mlphonon.training.dataset import collate
 from mlphonon.training.finetuning.curvature import frequency_errors, hessian_products
 from tests.springs import TO_THZ

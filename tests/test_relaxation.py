@@ -20,8 +20,8 @@ from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Evaluation, Potential
 from mlphonon.relaxation import Relaxation, relax
 from mlphonon.settings import PhononSettings, make_settings
-from tests.crystals import corundum, quartz, triclinic
-from tests.springs import NetworkSprings
+from tests.helpers.crystals import corundum, quartz, triclinic
+from tests.helpers.springs import NetworkSprings
 
 
 def argon() -> LennardJones:

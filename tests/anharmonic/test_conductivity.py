@@ -26,7 +26,7 @@ from mlphonon.anharmonic.third_order.result import ThirdOrder
 from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
 from mlphonon.errors import ResultError, SettingsError
 from mlphonon.potentials.potential import Potential
-from tests.programs import run_program
+from tests.helpers.programs import run_program
 
 MESH = (5, 5, 5)
 FLAGS = (

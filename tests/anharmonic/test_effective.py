@@ -21,7 +21,7 @@ from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from mlphonon.settings import make_settings
 from mlphonon.units import BOLTZMANN, THZ_OF_STIFFNESS
-from tests.anharmonic.wells import MASSES, Wells, molecular_crystal
+from tests.helpers.quartic_wells import MASSES, Wells, molecular_crystal
 
 TEMPERATURE = 300.0
 REDUCED = MASSES[0] * MASSES[1] / sum(MASSES)

@@ -15,9 +15,9 @@ from mlphonon.anharmonic.strained import strained_phonons
 from mlphonon.errors import CrystalError, ResultError, SettingsError
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.settings import make_settings
-from tests.crystals import wurtzite
-from tests.programs import run_program
-from tests.springs import NetworkSprings
+from tests.helpers.crystals import wurtzite
+from tests.helpers.programs import run_program
+from tests.helpers.springs import NetworkSprings
 
 from .growing import CUBIC, K_B, QUICK, TO_EV, GrowingSprings
 

@@ -16,8 +16,8 @@ from mlphonon.crystal.crystal import make_crystal
 from mlphonon.potentials.potential import Potential
 from mlphonon.report.temperature import meetings
 from mlphonon.workflow import Silent
-from tests.crystals import pyrite, rocksalt, wurtzite
-from tests.springs import NetworkSprings
+from tests.helpers.crystals import pyrite, rocksalt, wurtzite
+from tests.helpers.springs import NetworkSprings
 
 
 @pytest.fixture(scope="module")

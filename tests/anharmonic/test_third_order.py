@@ -14,8 +14,8 @@ from mlphonon.errors import PotentialError, SettingsError
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
-from tests.crystals import rocksalt
-from tests.springs import NetworkSprings
+from tests.helpers.crystals import rocksalt
+from tests.helpers.springs import NetworkSprings
 
 STIFFNESS = 8.0
 LENGTH = 2.845

@@ -106,7 +106,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from mlphonon.potentials.mace.architecture import save_weights
-    from tests.tiny_mace import TINY
+    from tests.helpers.tiny_mace import TINY
 
     torch.manual_seed(1)
     model = TINY.build()

@@ -24,7 +24,7 @@ from mlphonon.evaluation.scoring import score_crystal
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.units import KELVIN_PER_THZ
-from tests.springs import TabulatedHarmonic
+from tests.helpers.springs import TabulatedHarmonic
 
 PROTOCOL = Protocol(structures=("dft",))
 CRYSTALS = ("NaCl", "MgO", "Al2O3")

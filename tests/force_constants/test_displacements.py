@@ -26,8 +26,8 @@ from mlphonon.force_constants.force_constants import asymmetry, drift
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from mlphonon.settings import PhononSettings
-from tests.crystals import rocksalt, triclinic
-from tests.springs import LatticeSprings, NetworkSprings, cubic_axes, simple_cubic
+from tests.helpers.crystals import rocksalt, triclinic
+from tests.helpers.springs import LatticeSprings, NetworkSprings, cubic_axes, simple_cubic
 
 A = 3.35
 ALONG, ACROSS = 3.0, 0.8

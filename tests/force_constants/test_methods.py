@@ -21,8 +21,8 @@ from mlphonon.force_constants.regression import count_snapshots, from_regression
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.potentials.potential import Evaluation, Potential
-from tests.crystals import corundum, pyrite, quartz, rocksalt, silicon, triclinic, wurtzite
-from tests.springs import LatticeSprings, cubic_axes
+from tests.helpers.crystals import corundum, pyrite, quartz, rocksalt, silicon, triclinic, wurtzite
+from tests.helpers.springs import LatticeSprings, cubic_axes
 
 REGRESSION = {"method": "regression"}
 SMALL_STEPS = {"method": "displacements", "protocol": "small"}

@@ -17,8 +17,8 @@ from mlphonon.force_constants.truncation import (
 )
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
-from tests.crystals import rocksalt, silicon
-from tests.springs import NetworkSprings
+from tests.helpers.crystals import rocksalt, silicon
+from tests.helpers.springs import NetworkSprings
 
 
 def solve(atoms: Atoms, repeats: int, potential: Potential) -> object:

@@ -20,8 +20,8 @@ from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.mace.architecture import MaceArchitecture
 from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.potentials.potential import Potential
-from tests.crystals import TURN
-from tests.families import installed
+from tests.helpers.crystals import TURN
+from tests.helpers.families import installed
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from mlphonon import compute_phonons
 from mlphonon.errors import PotentialError
 from mlphonon.potentials.isolated.isolated_potential import IsolatedPotential
 from mlphonon.potentials.potential import Potential
-from tests.families import installed
+from tests.helpers.families import installed
 
 pytestmark = pytest.mark.slow
 

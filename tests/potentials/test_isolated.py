@@ -231,7 +231,8 @@ def test_the_worker_dies_with_a_parent_that_is_killed(module: str) -> None:
         "import sys, time\n"
         "from pathlib import Path\n"
         "import mlphonon.potentials.isolated.isolated_potential as isolated\n"
-        f"p = IsolatedPotential(WorkerSpec(Path(sys.executable), {module!r}, 'Moody'), 'm')\n"
+        f"spec = isolated.WorkerSpec(Path(sys.executable), {module!r}, 'Moody')\n"
+        "p = isolated.IsolatedPotential(spec, 'm')\n"
         "print(p._worker.process.pid, flush=True)\n"
         "time.sleep(60)\n"
     )

@@ -26,8 +26,8 @@ from mlphonon.potentials.training_space import (
 )
 from mlphonon.training.describing import describe_training
 from mlphonon.trust.training import LIMIT
-from tests.crystals import VIEWS, quartz, rocksalt
-from tests.tiny_mace import TINY
+from tests.helpers.crystals import VIEWS, quartz, rocksalt
+from tests.helpers.tiny_mace import TINY
 
 
 def rattled(atoms: Atoms) -> Atoms:

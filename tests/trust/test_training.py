@@ -12,7 +12,7 @@ from mlphonon.training.describing import describe_training
 from mlphonon.trust.evidence import Evidence
 from mlphonon.trust.training import LIMIT, check_training, training_distance
 from mlphonon.trust.verdict import Check, Unmeasured
-from tests.crystals import rocksalt
+from tests.helpers.crystals import rocksalt
 
 
 def judged(phonons: Phonons, potential: Potential, atoms: object) -> Check | Unmeasured:

@@ -144,8 +144,8 @@ class Batched:
     def __init__(self, evaluator: Any) -> None:
         self.evaluator = evaluator
         self.implemented_properties = list(evaluator.implemented_properties)
-        folder = os.path.dirname(os.path.abspath(__file__))
-        batches = load_file(os.path.join(folder, "batches.py"), "batches")
+        above = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        batches = load_file(os.path.join(above, "batches.py"), "batches")
         on_gpu = str(evaluator.device).startswith("cuda") and "torch" in sys.modules
         self.batcher = batches.Batcher(batches.CudaMemory(evaluator.device) if on_gpu else None)
 

@@ -28,8 +28,8 @@ from mlphonon.screening.quantities.transport import (
     isotope_rates,
     mean_isotope_rate,
 )
-from tests.crystals import VIEWS, quartz, rocksalt
-from tests.springs import (
+from tests.helpers.crystals import VIEWS, quartz, rocksalt
+from tests.helpers.springs import (
     TO_THZ,
     LatticeSprings,
     NetworkSprings,

@@ -19,7 +19,7 @@ from mlphonon.training.data.waves import Waves
 def phonons() -> Phonons:
     """Rock salt of springs, exactly harmonic (as the fixture of the same name in conftest)."""
     from mlphonon.potentials.calculator import AsePotential
-    from tests.springs import LatticeSprings, cubic_axes
+    from tests.helpers.springs import LatticeSprings, cubic_axes
 
     springs = AsePotential(LatticeSprings(cubic_axes(2.845), along=3.0, across=0.5))
     crystal = bulk("NaCl", "rocksalt", a=5.69)
@@ -117,7 +117,7 @@ def test_along_a_mode_forces_pull_straight_back(
     squared = -float((forces * pull).sum() / (pull**2).sum())
     # ASE and phonopy differ in the fifth digit of masses.
     np.testing.assert_allclose(forces, -squared * pull, atol=1e-4)
-    from tests.springs import TO_THZ
+    from tests.helpers.springs import TO_THZ
 
     known = _frequencies(phonons, supercell)
     assert np.abs(known - TO_THZ * np.sqrt(squared)).min() < 1e-3

@@ -14,7 +14,7 @@ from pymatgen.core import Lattice, Structure
 
 from mlphonon.crystal.crystal import make_crystal, read_crystals, reduced_formula
 from mlphonon.errors import CrystalError
-from tests.crystals import (
+from tests.helpers.crystals import (
     VIEWS,
     corundum,
     pyrite,

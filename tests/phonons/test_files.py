@@ -14,7 +14,7 @@ import mlphonon.phonons.files
 from mlphonon import Phonons, compute_phonons
 from mlphonon.errors import ResultError
 from mlphonon.potentials.potential import Potential
-from tests.crystals import rocksalt
+from tests.helpers.crystals import rocksalt
 
 FILES = {
     "band.yaml",

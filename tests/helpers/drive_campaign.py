@@ -1,6 +1,6 @@
 """A run of a campaign in a process of its own, to be killed by tests.
 
-python -m tests.screening.drive campaign.db crystals.extxyz WORKERS
+python -m tests.helpers.drive_campaign campaign.db crystals.extxyz WORKERS
 """
 
 from __future__ import annotations

@@ -20,9 +20,9 @@ from mlphonon.errors import CrystalError
 from mlphonon.force_constants.born import read_born
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.potentials.calculator import AsePotential
-from tests.crystals import TURN, VIEWS, rotated, turn_of, wurtzite
-from tests.programs import read_band_yaml, run_phonopy
-from tests.springs import TabulatedHarmonic
+from tests.helpers.crystals import TURN, VIEWS, rotated, turn_of, wurtzite
+from tests.helpers.programs import read_band_yaml, run_phonopy
+from tests.helpers.springs import TabulatedHarmonic
 
 
 @dataclass(frozen=True)

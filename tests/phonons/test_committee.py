@@ -19,9 +19,9 @@ from mlphonon.phonons.committee import Committee
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.trust.committee import LIMIT, SEVERE, check_committee
 from mlphonon.trust.verdict import Check, Unmeasured
-from tests.committees import FACTORS, MEAN, QUICK, STD, springs, three
-from tests.crystals import rocksalt
-from tests.springs import LatticeSprings, cubic_axes
+from tests.helpers.committees import FACTORS, MEAN, QUICK, STD, springs, three
+from tests.helpers.crystals import rocksalt
+from tests.helpers.springs import LatticeSprings, cubic_axes
 
 
 @pytest.fixture(scope="module")

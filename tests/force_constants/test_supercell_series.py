@@ -10,8 +10,8 @@ from mlphonon.errors import SettingsError
 from mlphonon.force_constants.supercell_series import GROWTH
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
-from tests.crystals import rocksalt
-from tests.springs import NetworkSprings
+from tests.helpers.crystals import rocksalt
+from tests.helpers.springs import NetworkSprings
 
 QUICK = {"relax": False, "mesh": 20, "projected_mesh": 20, "band_points": 11}
 

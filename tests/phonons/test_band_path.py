@@ -11,7 +11,7 @@ from ase import Atoms
 
 from mlphonon.crystal.crystal import make_crystal
 from mlphonon.phonons.band_path import find_band_path
-from tests.crystals import (
+from tests.helpers.crystals import (
     corundum,
     on_other_vectors,
     quartz,

@@ -12,7 +12,7 @@ from mlphonon import Phonons, compute_phonons
 from mlphonon.crystal.crystal import make_crystal
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
-from tests.crystals import (
+from tests.helpers.crystals import (
     VIEWS,
     corundum,
     pyrite,
@@ -23,7 +23,7 @@ from tests.crystals import (
     turn_of,
     wurtzite,
 )
-from tests.springs import NetworkSprings
+from tests.helpers.springs import NetworkSprings
 
 TOLERANCE = 1e-3
 """THz."""

@@ -13,9 +13,9 @@ from ase import Atoms
 from mlphonon import Phonons, compute_phonons
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
-from tests.crystals import corundum, pyrite, rocksalt, silicon, triclinic, wurtzite
-from tests.programs import read_band_yaml, read_bands, read_yaml, run_phonopy
-from tests.springs import NetworkSprings
+from tests.helpers.crystals import corundum, pyrite, rocksalt, silicon, triclinic, wurtzite
+from tests.helpers.programs import read_band_yaml, read_bands, read_yaml, run_phonopy
+from tests.helpers.springs import NetworkSprings
 
 TOLERANCE = 1e-4
 """THz."""

@@ -11,7 +11,7 @@ from mlphonon import install_potential, load_potential
 from mlphonon.potentials.named.catalogue import find_entry
 from mlphonon.potentials.potential import Potential
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("MLPHONON_TEST_CACHE", ROOT / ".families"))
 """Environments take minutes and gigabytes: they are kept between runs ("make clean" drops them)."""
 

@@ -10,8 +10,8 @@ from scipy import constants
 
 from mlphonon import Phonons, compute_phonons
 from mlphonon.potentials.calculator import AsePotential
-from tests.crystals import rocksalt
-from tests.springs import (
+from tests.helpers.crystals import rocksalt
+from tests.helpers.springs import (
     TO_THZ,
     LatticeSprings,
     cubic_axes,

@@ -17,8 +17,8 @@ from matplotlib.collections import PolyCollection
 from mlphonon import Phonons, compute_phonons
 from mlphonon.errors import ResultError
 from mlphonon.phonons.committee import Committee
-from tests.committees import QUICK, springs, three
-from tests.crystals import rocksalt
+from tests.helpers.committees import QUICK, springs, three
+from tests.helpers.crystals import rocksalt
 
 
 @pytest.fixture(scope="module")

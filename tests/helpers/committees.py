@@ -9,8 +9,8 @@ import numpy as np
 
 from mlphonon import Phonons, compute_phonons
 from mlphonon.potentials.calculator import AsePotential
-from tests.crystals import rocksalt
-from tests.springs import LatticeSprings, cubic_axes
+from tests.helpers.crystals import rocksalt
+from tests.helpers.springs import LatticeSprings, cubic_axes
 
 QUICK: dict[str, Any] = {
     "min_length": 11.0,

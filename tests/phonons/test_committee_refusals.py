@@ -18,9 +18,9 @@ from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Evaluation, PotentialInfo
 from mlphonon.potentials.several import distinct_names
 from mlphonon.screening.calculation import PotentialSource
-from tests.committees import QUICK, springs, three
-from tests.crystals import rocksalt
-from tests.springs import LatticeSprings, cubic_axes
+from tests.helpers.committees import QUICK, springs, three
+from tests.helpers.crystals import rocksalt
+from tests.helpers.springs import LatticeSprings, cubic_axes
 
 
 @pytest.fixture(scope="module")

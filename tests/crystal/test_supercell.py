@@ -18,7 +18,7 @@ from mlphonon.crystal.supercell import (
 )
 from mlphonon.errors import SettingsError
 from mlphonon.settings import PhononSettings
-from tests.crystals import (
+from tests.helpers.crystals import (
     VIEWS,
     corundum,
     pyrite,

@@ -16,10 +16,9 @@ from mlphonon.errors import CrystalError, ResultError, SettingsError
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.settings import make_settings
 from tests.helpers.crystals import wurtzite
+from tests.helpers.growing_springs import CUBIC, K_B, QUICK, TO_EV, GrowingSprings
 from tests.helpers.programs import run_program
 from tests.helpers.springs import NetworkSprings
-
-from .growing import CUBIC, K_B, QUICK, TO_EV, GrowingSprings
 
 
 def modes(phonons: Phonons) -> tuple[np.ndarray, np.ndarray]:

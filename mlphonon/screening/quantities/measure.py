@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.units import _amu
 
 from mlphonon.screening.quantities.quantity import Quantity, Value
 from mlphonon.system.threads import one_blas_thread
-from mlphonon.units import KELVIN_PER_THZ
+from mlphonon.units import G_PER_CM3, KELVIN_PER_THZ
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
@@ -19,10 +18,6 @@ if TYPE_CHECKING:
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.phonons.record import Record
     from mlphonon.trust.verdict import Trust
-
-G_PER_CM3 = _amu * 1e33 / 1e6
-"""amu/A^3."""
-
 
 QUANTITIES: tuple[Quantity, ...] = (
     Quantity("formula", "", str, "reduced chemical formula"),

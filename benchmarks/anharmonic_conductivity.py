@@ -24,7 +24,7 @@ import phono3py
 from tables import conditions, markdown_table, write_page
 
 from mlphonon.anharmonic.conductivity.settings import make_conductivity_settings
-from mlphonon.anharmonic.conductivity.solve import conduct
+from mlphonon.anharmonic.conductivity.transport import conduct
 
 FLAGS = ("--exclude-gamma-acoustic", "--symmetrize-tetrahedra", "--average-degenerate-weights")
 """What mlphonon asks of phono3py."""

@@ -15,9 +15,9 @@ from unittest import mock
 import numpy as np
 
 from mlphonon import Phonons, compute_phonons, load_potential
+from mlphonon.anharmonic.sscha.compute import self_consistent_phonons
 from mlphonon.anharmonic.sscha.gaussian import Gaussian
 from mlphonon.anharmonic.sscha.settings import SschaSettings
-from mlphonon.anharmonic.sscha.solve import self_consistent_phonons
 from mlphonon.potentials.potential import Potential
 
 NACL = Path(__file__).parents[1] / "examples" / "NaCl.cif"

@@ -19,9 +19,9 @@ import numpy as np
 from ase import Atoms
 
 from mlphonon import compute_phonons
+from mlphonon.anharmonic.sscha.compute import self_consistent_phonons
 from mlphonon.anharmonic.sscha.reference import Reference
 from mlphonon.anharmonic.sscha.settings import SschaSettings
-from mlphonon.anharmonic.sscha.solve import self_consistent_phonons
 from mlphonon.force_constants.cells import to_ase, to_phonopy
 from mlphonon.potentials.potential import Evaluation, PotentialInfo, ProgressCallback
 

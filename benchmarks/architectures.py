@@ -30,7 +30,7 @@ from tables import machine, markdown_table, write_page
 
 import mlphonon.potentials
 from mlphonon import load_potential
-from mlphonon.potentials.architecture import MaceArchitecture, save_weights
+from mlphonon.potentials.mace.architecture import MaceArchitecture, save_weights
 from mlphonon.training.data.store import read_data
 from mlphonon.training.finetuning.finetune import prepare
 from mlphonon.training.finetuning.request import Request

@@ -11,7 +11,7 @@ from ase.io import read
 from ase.spacegroup import crystal as space_group
 
 from mlphonon import Potential, load_potential
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 EMBEDDED, LARGE = "embedded", "the size of MACE-MP-0 medium, random weights"
@@ -82,7 +82,7 @@ def large_mace(dtype: str, kernels: str = "auto") -> Potential:
     """Return a MACE of the size of MACE-MP-0 medium with random weights, the same every time."""
     import torch
 
-    from mlphonon.potentials.architecture import MaceArchitecture
+    from mlphonon.potentials.mace.architecture import MaceArchitecture
 
     torch.manual_seed(0)
     shape = MaceArchitecture(

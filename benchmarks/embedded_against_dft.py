@@ -19,11 +19,11 @@ import numpy as np
 from ase import Atoms
 
 from mlphonon import BandStructure, Phonons, compute_phonons, load_potential
-from mlphonon.band_path import find_band_path
-from mlphonon.band_structure import compute_bands
-from mlphonon.calculations.folder import load_calculation
 from mlphonon.force_constants.cells import to_ase
+from mlphonon.phonons.band_path import find_band_path
+from mlphonon.phonons.band_structure import compute_bands
 from mlphonon.potentials.potential import Potential
+from mlphonon.readers.folder import load_calculation
 from mlphonon.report.figures import plot_bands_dos, save_figure
 
 CRYSTALS = ("NaCl", "Si", "MgO", "Al2O3")

@@ -35,7 +35,8 @@ from ase.build import bulk
 from tables import machine, markdown_table, write_page
 
 from mlphonon import load_potential
-from mlphonon.crystal import point_group
+from mlphonon.crystal.crystal import point_group
+from mlphonon.crystal.supercell import smallest_superlattice
 from mlphonon.force_constants.displacements import (
     find_moves,
     from_displacements,
@@ -43,7 +44,6 @@ from mlphonon.force_constants.displacements import (
     set_displacements,
 )
 from mlphonon.potentials.potential import Potential
-from mlphonon.supercell import smallest_superlattice
 from mlphonon.training.data.frame import Curvature, Frame, Origin, TrainingData
 from mlphonon.training.data.generation import Distortions, distort
 from mlphonon.training.data.labelling import labelled_data
@@ -242,7 +242,7 @@ def run_arm(arm: Arm, work: Path, potential: str) -> dict[str, float]:
 
 def judge(start: Start, model: Any, work: Path) -> dict[str, float]:
     """Return distances of spectra on halides, shown and not, and on other crystals, THz."""
-    from mlphonon.potentials.mace import MacePotential
+    from mlphonon.potentials.mace.mace_potential import MacePotential
 
     potential = MacePotential(model, name="it", dtype="float32", head=start.head)
     return {

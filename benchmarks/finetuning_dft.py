@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tables import machine, markdown_table, write_page
 
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.training.data.frame import TrainingData, join
 from mlphonon.training.data.reading import read_sources
 from mlphonon.training.data.store import read_data, write_data

@@ -21,8 +21,13 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 
-from mlphonon.potentials import worker
-from mlphonon.potentials.isolated import PREFIX, IsolatedPotential, WorkerSpec, parse_spec
+from mlphonon.potentials.isolated import worker
+from mlphonon.potentials.isolated.isolated_potential import (
+    PREFIX,
+    IsolatedPotential,
+    WorkerSpec,
+    parse_spec,
+)
 
 TIMING = """
 import json, sys, time

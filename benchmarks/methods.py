@@ -25,11 +25,11 @@ from cases import EMBEDDED, LARGE, Case, all_cases, load, mixed_perovskite
 from tables import machine, markdown_table
 
 from mlphonon import Potential, make_crystal
+from mlphonon.crystal.supercell import choose_supercell
 from mlphonon.force_constants import ForceConstants
 from mlphonon.force_constants.planning import plan_force_constants
-from mlphonon.provenance import package_versions
+from mlphonon.phonons.record import package_versions
 from mlphonon.settings import make_settings
-from mlphonon.supercell import choose_supercell
 
 FIELD = "displacements, field"
 WAYS: dict[str, dict[str, object]] = {
@@ -91,7 +91,7 @@ def split_rows(name: str, dtype: str, atoms: Atoms) -> Iterator[list[str]]:
         "rows": lambda: potential.hessian_rows(atoms, directions),
     }
     for what, run in work.items():
-        with mock.patch("mlphonon.potentials.mace.cores", return_value=1):
+        with mock.patch("mlphonon.potentials.mace.mace_potential.cores", return_value=1):
             in_turn = seconds_of(run) / 8
         together = seconds_of(run) / 8
         cells = [f"{in_turn:.3f}", f"{together:.3f}", f"{in_turn / together:.2f}"]

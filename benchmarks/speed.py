@@ -122,9 +122,9 @@ PROGRAMS: dict[str, Callable[[Job], tuple[Any, int]]] = {
 def make_job(case: Case, name: str, folder: Path) -> Job:
     """Relax a crystal with the embedded potential and choose its supercell."""
     from mlphonon import make_crystal
+    from mlphonon.crystal.supercell import choose_supercell
     from mlphonon.relaxation import relax
     from mlphonon.settings import make_settings
-    from mlphonon.supercell import choose_supercell
 
     settings = make_settings(supercell=case.supercell, allow_unconverged=True)
     crystal = make_crystal(case.atoms)

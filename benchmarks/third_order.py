@@ -34,7 +34,7 @@ from mlphonon.anharmonic.third_order.compute import compute_third_order
 from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
 from mlphonon.anharmonic.third_order.supercell import choose_matrix, make_phono3py
 from mlphonon.force_constants.cells import to_ase
-from mlphonon.provenance import package_versions
+from mlphonon.phonons.record import package_versions
 
 OWN = "phono3py alone, 1e-3 A"
 FIELD = "displacements, 0.03 A"

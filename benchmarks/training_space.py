@@ -26,16 +26,16 @@ from scipy.stats import spearmanr
 from tables import machine, markdown_table, write_page
 
 from mlphonon import load_potential
-from mlphonon.calculations.folder import load_calculation
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
 from mlphonon.force_constants.cells import to_ase
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.potentials.named.store import EMBEDDED_FOLDER, sha256_of
 from mlphonon.potentials.training_space import FILE, TrainingSpace, save_training_space
+from mlphonon.readers.folder import load_calculation
 from mlphonon.relaxation import relax
 from mlphonon.screening.crystals.sources import read_sources
 from mlphonon.settings import PhononSettings
-from mlphonon.threads import one_blas_thread
+from mlphonon.system.threads import one_blas_thread
 from mlphonon.training.dataset import LabelledFrames, read_frames
 from mlphonon.training.describing import (
     Described,

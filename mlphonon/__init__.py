@@ -11,22 +11,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlphonon.anharmonic.at_temperature import PhononsAtTemperature
+    from mlphonon.anharmonic.at_temperature.compute import renormalised_phonons
+    from mlphonon.anharmonic.at_temperature.result import PhononsAtTemperature
+    from mlphonon.anharmonic.conductivity.compute import thermal_conductivity
     from mlphonon.anharmonic.conductivity.result import HeatConductivity
-    from mlphonon.anharmonic.conductivity.workflow import thermal_conductivity
-    from mlphonon.anharmonic.expansion.quasi_harmonic import quasi_harmonic
+    from mlphonon.anharmonic.expansion.compute import quasi_harmonic
     from mlphonon.anharmonic.expansion.result import QuasiHarmonic
     from mlphonon.anharmonic.gruneisen.result import Gruneisen
-    from mlphonon.anharmonic.temperature import renormalised_phonons
-    from mlphonon.committee import Committee
-    from mlphonon.crystal import Crystal, make_crystal, read_crystals
+    from mlphonon.crystal.crystal import Crystal, make_crystal, read_crystals
     from mlphonon.errors import MlphononError
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.committee import Committee
+    from mlphonon.phonons.phonons import Phonons
+    from mlphonon.phonons.results import BandStructure, DensityOfStates, ThermalProperties
     from mlphonon.potentials.dispersion import with_dispersion
     from mlphonon.potentials.loading import load_potential
     from mlphonon.potentials.named.installation import install_potential
     from mlphonon.potentials.potential import Evaluation, Potential, PotentialInfo
-    from mlphonon.results import BandStructure, DensityOfStates, ThermalProperties
     from mlphonon.screening.campaign import Campaign
     from mlphonon.settings import PhononSettings
     from mlphonon.workflow import compute_phonons
@@ -35,30 +35,30 @@ __version__ = "0.1.0"
 
 # Where each public name lives; imported when first asked for, so that `import mlphonon` is quick.
 _HOMES = {
-    "BandStructure": "mlphonon.results",
+    "BandStructure": "mlphonon.phonons.results",
     "Campaign": "mlphonon.screening.campaign",
-    "Committee": "mlphonon.committee",
-    "Crystal": "mlphonon.crystal",
-    "DensityOfStates": "mlphonon.results",
+    "Committee": "mlphonon.phonons.committee",
+    "Crystal": "mlphonon.crystal.crystal",
+    "DensityOfStates": "mlphonon.phonons.results",
     "Evaluation": "mlphonon.potentials.potential",
     "Gruneisen": "mlphonon.anharmonic.gruneisen.result",
     "HeatConductivity": "mlphonon.anharmonic.conductivity.result",
     "MlphononError": "mlphonon.errors",
     "PhononSettings": "mlphonon.settings",
-    "Phonons": "mlphonon.phonons",
-    "PhononsAtTemperature": "mlphonon.anharmonic.at_temperature",
+    "Phonons": "mlphonon.phonons.phonons",
+    "PhononsAtTemperature": "mlphonon.anharmonic.at_temperature.result",
     "Potential": "mlphonon.potentials.potential",
     "PotentialInfo": "mlphonon.potentials.potential",
     "QuasiHarmonic": "mlphonon.anharmonic.expansion.result",
-    "ThermalProperties": "mlphonon.results",
+    "ThermalProperties": "mlphonon.phonons.results",
     "compute_phonons": "mlphonon.workflow",
     "install_potential": "mlphonon.potentials.named.installation",
     "load_potential": "mlphonon.potentials.loading",
-    "make_crystal": "mlphonon.crystal",
-    "quasi_harmonic": "mlphonon.anharmonic.expansion.quasi_harmonic",
-    "read_crystals": "mlphonon.crystal",
-    "renormalised_phonons": "mlphonon.anharmonic.temperature",
-    "thermal_conductivity": "mlphonon.anharmonic.conductivity.workflow",
+    "make_crystal": "mlphonon.crystal.crystal",
+    "quasi_harmonic": "mlphonon.anharmonic.expansion.compute",
+    "read_crystals": "mlphonon.crystal.crystal",
+    "renormalised_phonons": "mlphonon.anharmonic.at_temperature.compute",
+    "thermal_conductivity": "mlphonon.anharmonic.conductivity.compute",
     "with_dispersion": "mlphonon.potentials.dispersion",
 }
 

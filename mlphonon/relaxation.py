@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import Atoms, units
 
-from mlphonon.crystal import Crystal, symmetry_count
+from mlphonon.crystal.crystal import Crystal, symmetry_count
 from mlphonon.errors import RelaxationError
 from mlphonon.potentials.calculator import as_calculator
 from mlphonon.settings import PhononSettings

@@ -10,8 +10,8 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from mlphonon.checked_settings import checked_settings
 from mlphonon.errors import SettingsError
+from mlphonon.settings_base import checked_settings
 
 Method = Literal["displacements", "autodiff", "regression", "sscha", "effective"]
 """Ways to the force constants; the last two are those of a temperature (`renormalised_phonons`)."""

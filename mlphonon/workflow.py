@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from mlphonon.crystal import Crystal, make_crystal, read_crystal
+from mlphonon.crystal.crystal import Crystal, make_crystal, read_crystal
 from mlphonon.settings import PhononSettings, make_settings
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from mlphonon.convergence import SupercellStep
     from mlphonon.force_constants import ForceConstants
-    from mlphonon.phonons import Phonons
+    from mlphonon.force_constants.supercell_series import SupercellStep
+    from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
     from mlphonon.relaxation import Relaxation
 
@@ -101,7 +101,8 @@ def compute_phonons(
     allow_pickle : bool
         Allow a pickled model file that nothing vouches for. It can run any code.
     born : path or (charges, dielectric), optional
-        Born effective charges for the non-analytical term (see `mlphonon.born.read_born`).
+        Born effective charges for the non-analytical term (see
+        `mlphonon.force_constants.born.read_born`).
     reporter : Reporter, optional
         Is told what is being done.
     **changes
@@ -178,7 +179,7 @@ def _compute_committee(
     watch: Stopwatch,
 ) -> Phonons:
     """Compute one potential after the other; the supercell is that of the first."""
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.several import distinct_names, naming
 
     names = distinct_names([potential.info.name for potential in potentials])
@@ -228,10 +229,10 @@ def _compute(
     matrix: np.ndarray | None = None,
 ) -> Phonons:
     """Run the steps after everything has been loaded; `matrix` is a supercell that must be."""
-    from mlphonon.born import read_born
-    from mlphonon.phonons import Phonons
+    from mlphonon.crystal.supercell import choose_supercell
+    from mlphonon.force_constants.born import read_born
+    from mlphonon.phonons.phonons import Phonons
     from mlphonon.relaxation import relax
-    from mlphonon.supercell import choose_supercell
     from mlphonon.trust.evidence import measure_evidence
 
     _check_potential(potential, crystal, settings)
@@ -273,7 +274,7 @@ class _Solver:
 
     def solve_as_asked(self) -> tuple[ForceConstants, tuple[SupercellStep, ...]]:
         """Force constants, and the series of supercells if it was grown."""
-        from mlphonon.convergence import grow_supercell
+        from mlphonon.force_constants.supercell_series import grow_supercell
 
         if self.matrix is not None:
             return self._solve(self.matrix), ()
@@ -283,9 +284,9 @@ class _Solver:
 
     def change_in_larger(self, constants: ForceConstants) -> float | None:
         """Mean change of frequencies in the next larger supercell, THz; None if too large."""
-        from mlphonon.convergence import GROWTH, frequency_changes
+        from mlphonon.crystal.supercell import perpendicular_heights
         from mlphonon.errors import SettingsError
-        from mlphonon.supercell import perpendicular_heights
+        from mlphonon.force_constants.supercell_series import GROWTH, frequency_changes
 
         height = float(perpendicular_heights(constants.phonopy.supercell.cell).min())
         free = self.settings.model_copy(update={"supercell": "auto"})
@@ -298,7 +299,7 @@ class _Solver:
 
     def _solve(self, matrix: np.ndarray) -> ForceConstants:
         from mlphonon.force_constants.planning import plan_force_constants
-        from mlphonon.threads import one_blas_thread
+        from mlphonon.system.threads import one_blas_thread
 
         crystal, potential, reporter = self.crystal, self.potential, self.reporter
         with one_blas_thread():
@@ -311,7 +312,7 @@ class _Solver:
         return constants
 
     def _choose(self, height: float) -> np.ndarray:
-        from mlphonon.supercell import choose_supercell
+        from mlphonon.crystal.supercell import choose_supercell
 
         changed = self.settings.model_copy(update={"min_length": height})
         return choose_supercell(self.crystal, self.atoms, changed)
@@ -329,9 +330,9 @@ def _make_record(
     constants: ForceConstants,
     watch: Stopwatch,
 ) -> Any:
+    from mlphonon.crystal.supercell import perpendicular_heights
     from mlphonon.force_constants.truncation import estimate_truncation
-    from mlphonon.provenance import Record, package_versions
-    from mlphonon.supercell import perpendicular_heights
+    from mlphonon.phonons.record import Record, package_versions
 
     phonopy = constants.phonopy
     stress = relaxation.stress_max

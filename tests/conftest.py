@@ -12,8 +12,8 @@ from ase.calculators.calculator import Calculator
 from mlphonon import Phonons, compute_phonons, load_potential
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
-from tests.crystals import quartz, rocksalt
-from tests.springs import LatticeSprings, NetworkSprings, cubic_axes
+from tests.helpers.crystals import quartz, rocksalt
+from tests.helpers.springs import LatticeSprings, NetworkSprings, cubic_axes
 
 ROOT = Path(__file__).parent.parent
 

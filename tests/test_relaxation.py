@@ -14,14 +14,14 @@ from ase.calculators.lj import LennardJones
 from ase.spacegroup import crystal as space_group_crystal
 from scipy.optimize import minimize_scalar
 
-from mlphonon.crystal import make_crystal, symmetry_count
+from mlphonon.crystal.crystal import make_crystal, symmetry_count
 from mlphonon.errors import PotentialError, RelaxationError
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Evaluation, Potential
 from mlphonon.relaxation import Relaxation, relax
 from mlphonon.settings import PhononSettings, make_settings
-from tests.crystals import corundum, quartz, triclinic
-from tests.springs import NetworkSprings
+from tests.helpers.crystals import corundum, quartz, triclinic
+from tests.helpers.springs import NetworkSprings
 
 
 def argon() -> LennardJones:

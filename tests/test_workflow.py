@@ -22,11 +22,11 @@ from mlphonon.errors import (
     RelaxationError,
     SettingsError,
 )
+from mlphonon.phonons.record import Record
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Evaluation, PotentialInfo
-from mlphonon.provenance import Record
-from tests.crystals import rocksalt, silicon, wurtzite
-from tests.springs import LatticeSprings, NetworkSprings, cubic_axes
+from tests.helpers.crystals import rocksalt, silicon, wurtzite
+from tests.helpers.springs import LatticeSprings, NetworkSprings, cubic_axes
 
 QUICK = {"min_length": 6.0, "mesh": 10.0, "projected_mesh": 5.0, "band_points": 3}
 

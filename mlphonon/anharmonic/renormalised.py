@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from ase import Atoms
     from phonopy import Phonopy
 
-    from mlphonon.phonons import Phonons
-    from mlphonon.renormalisation import Renormalisation
+    from mlphonon.phonons.phonons import Phonons
+    from mlphonon.phonons.renormalisation import Renormalisation
 
 
 def with_force_constants(
@@ -41,7 +41,7 @@ def with_force_constants(
     """
     from phonopy.harmonic.force_constants import full_fc_to_compact_fc
 
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
 
     record = phonons.record
     phonopy = make_supercell(atoms, phonons.phonopy.supercell_matrix, record.settings.symprec)

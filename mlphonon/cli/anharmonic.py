@@ -22,7 +22,7 @@ from mlphonon.cli.anharmonic_options import (
 )
 
 if TYPE_CHECKING:
-    from mlphonon.crystal import Crystal
+    from mlphonon.crystal.crystal import Crystal
     from mlphonon.potentials.potential import Potential
     from mlphonon.settings import PhononSettings
     from mlphonon.workflow import Reporter
@@ -69,7 +69,7 @@ def anharmonic(
     quiet: QuietOption = False,
 ) -> None:
     """Compute phonons at a temperature; write them beside the harmonic ones."""
-    from mlphonon.anharmonic.temperature import method_settings, renormalised_phonons
+    from mlphonon.anharmonic.at_temperature.compute import method_settings, renormalised_phonons
 
     given: dict[str, Any] = {
         "statistics": statistics,

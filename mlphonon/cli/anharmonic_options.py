@@ -14,7 +14,7 @@ import typer
 from mlphonon.cli.chatter import prints_dropped
 
 if TYPE_CHECKING:
-    from mlphonon.crystal import Crystal
+    from mlphonon.crystal.crystal import Crystal
     from mlphonon.potentials.potential import Potential
     from mlphonon.settings import PhononSettings
     from mlphonon.workflow import Reporter
@@ -102,11 +102,11 @@ class OneCrystal:
         that is there: the same command goes on where it was ended.
         """
         from mlphonon.cli.progress import TerminalReporter
-        from mlphonon.crystal import read_crystal
+        from mlphonon.crystal.crystal import read_crystal
+        from mlphonon.io.atomic_files import check_writable
         from mlphonon.potentials.loading import load_potential
         from mlphonon.potentials.remembered import remember
         from mlphonon.settings import make_settings, read_settings
-        from mlphonon.whole_folder import check_writable
 
         check_writable(self.output)
         given = {} if self.settings_file is None else read_settings(self.settings_file)

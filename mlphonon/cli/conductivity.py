@@ -85,7 +85,7 @@ def conductivity(
     )
 
     def compute(crystal: Any, engine: Any, harmonic: Any, reporter: Any) -> HeatConductivity:
-        from mlphonon.anharmonic.conductivity.workflow import conduct_heat
+        from mlphonon.anharmonic.conductivity.compute import conduct_heat
         from mlphonon.workflow import compute_phonons
 
         phonons = compute_phonons(crystal, engine, harmonic, reporter=reporter)

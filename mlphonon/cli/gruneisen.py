@@ -49,7 +49,7 @@ def gruneisen(
     """Compute Grueneisen parameters from phonons at several volumes."""
 
     def compute(crystal: Any, engine: Any, harmonic: Any, reporter: Any) -> Gruneisen:
-        from mlphonon.anharmonic.gruneisen.by_volume import GruneisenSettings, gruneisen_parameters
+        from mlphonon.anharmonic.gruneisen.compute import GruneisenSettings, gruneisen_parameters
         from mlphonon.workflow import compute_phonons
 
         chosen = GruneisenSettings(

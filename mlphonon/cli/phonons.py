@@ -16,10 +16,10 @@ from mlphonon.cli.chatter import prints_dropped
 
 if TYPE_CHECKING:
     from mlphonon.cli.progress import TerminalReporter
-    from mlphonon.crystal import Crystal
+    from mlphonon.crystal.crystal import Crystal
     from mlphonon.errors import MlphononError
-    from mlphonon.phonons import Phonons
-    from mlphonon.provenance import Record
+    from mlphonon.phonons.phonons import Phonons
+    from mlphonon.phonons.record import Record
     from mlphonon.settings import PhononSettings
 
 FilesArgument = Annotated[
@@ -209,7 +209,7 @@ class _Run:
     def _check_paths(self) -> None:
         """Find out before the work, not after it, that a file is missing or none can be written."""
         from mlphonon.errors import CrystalError
-        from mlphonon.whole_folder import check_writable
+        from mlphonon.io.atomic_files import check_writable
 
         if self.born is not None and not self.born.is_file():
             raise CrystalError(f"there is no file {self.born}", fix="give --born a BORN file")
@@ -219,7 +219,7 @@ class _Run:
         """Read all crystals before any work; names that clash get a number."""
         from dataclasses import replace
 
-        from mlphonon.crystal import read_crystals
+        from mlphonon.crystal.crystal import read_crystals
         from mlphonon.errors import MlphononError
 
         crystals: list[Crystal] = []
@@ -304,7 +304,7 @@ def _describe_method(record: Record) -> str:
 
 def describe(result: Phonons, folder: Path) -> list[str]:
     """Return what is printed of one result."""
-    from mlphonon.convergence import describe_series
+    from mlphonon.force_constants.supercell_series import describe_series
 
     summary, record = result.summary(), result.record
     thermal = summary["thermal_300K"]

@@ -66,7 +66,7 @@ def qha(
     )
 
     def compute(crystal: Any, engine: Any, harmonic: Any, reporter: Any) -> QuasiHarmonic:
-        from mlphonon.anharmonic.expansion.quasi_harmonic import expand
+        from mlphonon.anharmonic.expansion.compute import expand
         from mlphonon.workflow import compute_phonons
 
         phonons = compute_phonons(crystal, engine, harmonic, reporter=reporter)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlphonon.crystal import point_group
+from mlphonon.crystal.crystal import point_group
 from mlphonon.evaluation.matching import Matched
-from mlphonon.results import BandStructure
-from mlphonon.threads import one_blas_thread
+from mlphonon.phonons.results import BandStructure
+from mlphonon.system.threads import one_blas_thread
 
 ON_PATH = 1e-4
 """1/A; a mesh point this near to the path is on it."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlphonon.anharmonic.conductivity.settings import ConductivitySettings
-from mlphonon.anharmonic.conductivity.solve import IMAGINARY, conduct
+from mlphonon.anharmonic.conductivity.transport import IMAGINARY, conduct
 from mlphonon.anharmonic.third_order.compute import compute_third_order
 from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
 from mlphonon.evaluation.metrics.conductivity import (

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mlphonon.errors import ResultError
 from mlphonon.evaluation.protocol import Protocol
-from mlphonon.files import write_whole
+from mlphonon.io.atomic_files import write_whole
+from mlphonon.phonons.record import package_versions
 from mlphonon.potentials.potential import Potential
-from mlphonon.provenance import package_versions
 
 MANIFEST = "manifest.json"
 

@@ -12,11 +12,11 @@ from functools import cached_property
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from mlphonon.crystal import Crystal
+from mlphonon.crystal.crystal import Crystal
 from mlphonon.evaluation.metrics.spectrum import Spectrum
 from mlphonon.evaluation.references.reference import ReferenceCrystal
-from mlphonon.phonons import Phonons
-from mlphonon.threads import one_blas_thread
+from mlphonon.phonons.phonons import Phonons
+from mlphonon.system.threads import one_blas_thread
 
 FARTHEST = 0.1
 """A; atoms of the same crystal in two settings lie on each other to far better than this."""

@@ -8,14 +8,14 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 
-from mlphonon.child_process import behave_as_child
 from mlphonon.errors import ResultError
 from mlphonon.evaluation.protocol import Protocol
 from mlphonon.evaluation.record import CrystalScore, Curves
 from mlphonon.evaluation.references.reference import ReferenceCrystal
 from mlphonon.evaluation.scoring import score_crystal
 from mlphonon.potentials.potential import Potential
-from mlphonon.threads import cores_each, limit_threads
+from mlphonon.system.child_process import behave_as_child
+from mlphonon.system.threads import cores_each, limit_threads
 
 _mine: tuple[Potential, Protocol] | None = None
 """Of a worker: its potential and the protocol."""

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mlphonon.checked_settings import checked_settings
 from mlphonon.evaluation.record import Structure
 from mlphonon.settings import PhononSettings, make_settings
+from mlphonon.settings_base import checked_settings
 
 
 class Protocol(BaseModel):

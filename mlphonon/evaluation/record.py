@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mlphonon.errors import ResultError
 from mlphonon.evaluation.bands import ReferencePoints
 from mlphonon.evaluation.metrics.spectrum import Spectrum
-from mlphonon.files import write_whole
-from mlphonon.results import BandStructure
+from mlphonon.io.atomic_files import write_whole
+from mlphonon.phonons.results import BandStructure
 from mlphonon.trust.verdict import Trust
 
 Structure = Literal["relaxed", "dft"]

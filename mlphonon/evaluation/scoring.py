@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.crystal import Crystal, make_crystal, reduced_formula
+from mlphonon.crystal.crystal import Crystal, make_crystal, reduced_formula
 from mlphonon.errors import MlphononError
 from mlphonon.evaluation.bands import reference_points
 from mlphonon.evaluation.heat import heat_errors
@@ -24,9 +24,9 @@ from mlphonon.evaluation.metrics.stability import RULES, is_stable
 from mlphonon.evaluation.protocol import Protocol
 from mlphonon.evaluation.record import Comparison, CrystalScore, Curves, Structure
 from mlphonon.evaluation.references.reference import ReferenceCrystal
-from mlphonon.phonons import Phonons
+from mlphonon.phonons.phonons import Phonons
 from mlphonon.potentials.potential import Potential
-from mlphonon.threads import one_blas_thread
+from mlphonon.system.threads import one_blas_thread
 from mlphonon.trust.scale import rms_frequency
 from mlphonon.units import CM_PER_THZ
 from mlphonon.workflow import compute_phonons

@@ -12,7 +12,7 @@ from mlphonon.errors import PotentialError, SettingsError
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.force_constants.displacements import forces_at_rest, stack
 from mlphonon.force_constants.force_constants import ForceConstants, repair
-from mlphonon.threads import one_blas_thread
+from mlphonon.system.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from phonopy import Phonopy

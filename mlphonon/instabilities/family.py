@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.crystal import Crystal, make_crystal
+from mlphonon.crystal.crystal import Crystal, make_crystal
+from mlphonon.crystal.structure_json import to_dict
 from mlphonon.errors import MlphononError
 from mlphonon.instabilities.explanation import Explanation, Member, Well
 from mlphonon.instabilities.frozen_modes import MEV
 from mlphonon.instabilities.triage import Triaged, is_unsettled, triage
-from mlphonon.plain_structure import to_dict
 from mlphonon.relaxation import relax
 from mlphonon.settings import PhononSettings
 from mlphonon.workflow import Reporter, Silent, compute_phonons
 
 if TYPE_CHECKING:
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
 
 CHILD_SYMPREC = 1e-3

@@ -13,7 +13,7 @@ from mlphonon.instabilities.modes import ModeSet, denominator, imaginary_modes, 
 from mlphonon.trust.scale import rms_frequency
 
 if TYPE_CHECKING:
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
 
 NEAR = 0.15

@@ -4,7 +4,7 @@ Memory grows with the edges of the neighbour graphs (atoms times neighbours), wh
 crystals are, so a batch is measured in edges.
 
 This file is also loaded by its path in the environments of other programs
-(`mlphonon.potentials.worker`): it needs nothing of mlphonon, and Python 3.9.
+(`mlphonon.potentials.isolated.worker`): it needs nothing of mlphonon, and Python 3.9.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.isolated import PREFIX, IsolatedPotential, parse_spec
+from mlphonon.potentials.isolated.isolated_potential import PREFIX, IsolatedPotential, parse_spec
 from mlphonon.potentials.named.catalogue import CatalogueEntry, family_of, find_entry, known_names
 from mlphonon.potentials.named.installation import load_named
 from mlphonon.potentials.named.store import (
@@ -24,10 +24,10 @@ from mlphonon.potentials.named.store import (
     vouched,
 )
 from mlphonon.potentials.potential import Potential
-from mlphonon.potentials.quiet import libraries_muted
 from mlphonon.potentials.several import refuse_several
 from mlphonon.potentials.training_space import FILE as TRAINING_SPACE
 from mlphonon.potentials.training_space import load_training_space
+from mlphonon.system.quiet import libraries_muted
 
 if TYPE_CHECKING:
     import torch
@@ -85,8 +85,8 @@ def load_potential(
         ``weights.safetensors`` and ``architecture.json``; the path of a pickled MACE
         (``.model``, ``.pt``); or a calculator in an environment of the user's own,
         ``"python:/path/to/env:module:factory?argument=value"`` (see
-        `mlphonon.potentials.isolated`). A `Potential` is returned as it is, an ASE calculator is
-        wrapped; the other arguments do not touch these two.
+        `mlphonon.potentials.isolated.isolated_potential`). A `Potential` is returned as it is,
+        an ASE calculator is wrapped; the other arguments do not touch these two.
     device : str
         ``"auto"`` (a GPU if there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
     dtype : {"float64", "float32"}
@@ -229,7 +229,7 @@ def _read_path(path: Path, options: _Options) -> _Weights:
 
 
 def _read_folder(folder: Path, options: _Options) -> torch.nn.Module:
-    from mlphonon.potentials.architecture import load_weights
+    from mlphonon.potentials.mace.architecture import load_weights
 
     if missing := [name for name in FOLDER_FILES if not (folder / name).is_file()]:
         raise PotentialError(
@@ -255,7 +255,7 @@ def _read_bytes(path: Path) -> bytes:
 
 def _unpickle(data: bytes, path: Path) -> torch.nn.Module:
     """Load a pickled MACE; by now somebody vouches for the code it runs."""
-    import mace.modules  # noqa: F401  before e3nn: see mlphonon.potentials.architecture
+    import mace.modules  # noqa: F401  before e3nn: see mlphonon.potentials.mace.architecture
     import torch
 
     try:
@@ -290,7 +290,7 @@ def _versions() -> str:
 def _build(
     weights: _Weights, options: _Options, head: str | None, entry: CatalogueEntry | None = None
 ) -> Potential:
-    from mlphonon.potentials.mace import MacePotential
+    from mlphonon.potentials.mace.mace_potential import MacePotential
 
     return MacePotential(
         weights.model,

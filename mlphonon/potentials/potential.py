@@ -80,7 +80,7 @@ class PotentialInfo:
         Digest of the weights.
     kernels : str, optional
         Whose arithmetic is used, where there is a choice: ``"e3nn"`` (mace's own),
-        ``"matmul"`` (ours, `mlphonon.potentials.fused`), ``"cuequivariance"``.
+        ``"matmul"`` (ours, `mlphonon.potentials.mace.fused`), ``"cuequivariance"``.
     functional : str, optional
         The density functional it was taught.
     conservative : bool, optional

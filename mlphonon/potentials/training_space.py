@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlphonon.errors import PotentialError
-from mlphonon.files import write_whole
+from mlphonon.io.atomic_files import write_whole
 
 if TYPE_CHECKING:
     from ase import Atoms

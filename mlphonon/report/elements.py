@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.periodic_table import F_BLOCK, NOBLE_GASES, period_and_group
+from mlphonon.crystal.periodic_table import F_BLOCK, NOBLE_GASES, period_and_group
 from mlphonon.report.layout import plain_log_ticks
 from mlphonon.report.panels import FILL, INK, QUIET, house_style
 

@@ -14,6 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlphonon.errors import ResultError
+from mlphonon.phonons.results import (
+    BandSpread,
+    BandStructure,
+    DensityOfStates,
+    ThermalProperties,
+    ThermalSpread,
+)
 from mlphonon.report.panels import (
     DULONG_PETIT,
     PALETTE,
@@ -35,13 +42,6 @@ from mlphonon.report.panels import (
     separate_tick_labels,
     spread_label,
     wavenumber_axis,
-)
-from mlphonon.results import (
-    BandSpread,
-    BandStructure,
-    DensityOfStates,
-    ThermalProperties,
-    ThermalSpread,
 )
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlphonon.results import (
+from mlphonon.phonons.results import (
     BandSpread,
     BandStructure,
     DensityOfStates,

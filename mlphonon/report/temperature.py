@@ -8,7 +8,7 @@ import numpy as np
 
 from mlphonon.anharmonic.sscha.history import History, Step
 from mlphonon.anharmonic.sscha.reference import star_of
-from mlphonon.crystal import space_group
+from mlphonon.crystal.crystal import space_group
 from mlphonon.report.layout import plain_log_ticks
 from mlphonon.report.panels import (
     INK,
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from mlphonon.anharmonic.at_temperature import PhononsAtTemperature
-    from mlphonon.results import BandStructure
+    from mlphonon.anharmonic.at_temperature.result import PhononsAtTemperature
+    from mlphonon.phonons.results import BandStructure
 
 MEV = 1000.0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlphonon.errors import PotentialError, ResultError
-from mlphonon.phonons import Phonons
+from mlphonon.phonons.phonons import Phonons
 from mlphonon.screening.calculation import (
     TEMPERATURES,
     Calculation,

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from mlphonon.anharmonic.at_temperature.compute import TemperatureMethod, method_settings
 from mlphonon.anharmonic.sscha.settings import check_temperature
-from mlphonon.anharmonic.temperature import TemperatureMethod, method_settings
 from mlphonon.errors import SettingsError
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.crystal import reduced_formula
+from mlphonon.crystal.crystal import reduced_formula
 from mlphonon.errors import TrainingError
 from mlphonon.potentials.training_space import TrainingSpace
 

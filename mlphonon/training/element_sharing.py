@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch.nn.utils import parametrize
 
-from mlphonon.periodic_table import period_and_group
-from mlphonon.potentials.fused import ElementLinear
+from mlphonon.crystal.periodic_table import period_and_group
+from mlphonon.potentials.mace.fused import ElementLinear
 
 
 def element_descriptors(numbers: tuple[int, ...]) -> np.ndarray:

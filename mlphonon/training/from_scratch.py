@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlphonon.errors import TrainingError
-from mlphonon.files import write_whole
-from mlphonon.potentials.architecture import MaceArchitecture, save_weights
-from mlphonon.potentials.fused import fuse_convolutions
+from mlphonon.io.atomic_files import write_whole
+from mlphonon.potentials.mace.architecture import MaceArchitecture, save_weights
+from mlphonon.potentials.mace.fused import fuse_convolutions
 from mlphonon.training.dataset import (
     build_graphs,
     collate,

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from mlphonon.child_process import behave_as_child
 from mlphonon.errors import MlphononError, TrainingError
-from mlphonon.files import write_whole
+from mlphonon.io.atomic_files import write_whole
 from mlphonon.potentials.loading import resolve_device
+from mlphonon.system.child_process import behave_as_child
 from mlphonon.training.optimisation import Optimisation, make_optimizers, rate_share
 
 Say = Callable[[str], None]

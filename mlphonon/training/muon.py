@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from mlphonon.potentials.fused import ElementLinear
+from mlphonon.potentials.mace.fused import ElementLinear
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of K. Jordan's iteration (https://kellerjordan.github.io/posts/muon): singular

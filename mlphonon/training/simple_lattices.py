@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlphonon.periodic_table import period_and_group
+from mlphonon.crystal.periodic_table import period_and_group
 
 if TYPE_CHECKING:
     from ase import Atoms

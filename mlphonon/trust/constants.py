@@ -11,7 +11,7 @@ from mlphonon.trust.scale import frequency_check, rms_frequency
 from mlphonon.trust.verdict import NO_EVIDENCE, Check, Unmeasured
 
 if TYPE_CHECKING:
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
 
 
 ACOUSTIC = 0.25

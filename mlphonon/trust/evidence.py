@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from mlphonon.crystal import make_crystal, symmetry_count
+from mlphonon.crystal.crystal import make_crystal, symmetry_count
 from mlphonon.force_constants.displacements import SMALL
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.potentials.potential import DifferentiablePotential
 from mlphonon.trust.training import training_distance
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ase import Atoms
     from phonopy import Phonopy
 
-    from mlphonon.crystal import Crystal
+    from mlphonon.crystal.crystal import Crystal
     from mlphonon.force_constants import ForceConstants
     from mlphonon.potentials.potential import Potential
     from mlphonon.settings import PhononSettings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mlphonon.trust.verdict import Check, Unmeasured
 
 if TYPE_CHECKING:
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
 
 
 def imaginary_modes(phonons: Phonons) -> Check | Unmeasured:

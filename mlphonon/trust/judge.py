@@ -18,7 +18,7 @@ from mlphonon.trust.training import check_training
 from mlphonon.trust.verdict import Check, ExpectedError, Trust, Unmeasured
 
 if TYPE_CHECKING:
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
 
 CHECKS: tuple[Callable[[Phonons], Check | Unmeasured], ...] = (
     check_training,

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.threads import one_blas_thread
+from mlphonon.system.threads import one_blas_thread
 from mlphonon.trust.scale import frequency_check, rms_frequency
 from mlphonon.trust.verdict import Check, Unmeasured
 
 if TYPE_CHECKING:
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
 
 COARSE = 4
 """A mesh with no more points than this along an axis is held against one of twice its length; a

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.periodic_table import electronegativity, period_and_group
+from mlphonon.crystal.periodic_table import electronegativity, period_and_group
 from mlphonon.trust.scale import rms_frequency
 from mlphonon.trust.verdict import Check, Unmeasured
 from mlphonon.units import THZ_OF_STIFFNESS
 
 if TYPE_CHECKING:
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
 
 LIMIT = 0.05
 """Share of the root mean square frequency above which a missing splitting is said. It concerns the

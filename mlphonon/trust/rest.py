@@ -8,7 +8,7 @@ from mlphonon.trust.scale import GRUENEISEN, frequency_check, rms_frequency
 from mlphonon.trust.verdict import NO_EVIDENCE, Check, Unmeasured
 
 if TYPE_CHECKING:
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
 
 LARGE_CHANGE, FALLEN_APART = 0.15, 0.30
 """Relative changes of the volume. Potentials and functionals differ by a few per cent; of 335

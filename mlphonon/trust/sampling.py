@@ -8,7 +8,7 @@ from mlphonon.trust.scale import frequency_check
 from mlphonon.trust.verdict import Check, Unmeasured
 
 if TYPE_CHECKING:
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
 
 
 def sampling(phonons: Phonons) -> Check | Unmeasured:

@@ -9,7 +9,7 @@ import numpy as np
 from mlphonon.trust.verdict import Check
 
 if TYPE_CHECKING:
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
 
 LIMIT = 0.02
 """Share of the root mean square frequency that one fault may change frequencies by. The best

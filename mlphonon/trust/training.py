@@ -14,7 +14,7 @@ from mlphonon.trust.verdict import NO_EVIDENCE, Check, Unmeasured
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
 
 NAME = "training"
 

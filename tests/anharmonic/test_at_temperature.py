@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from mlphonon import Phonons, PhononsAtTemperature, make_crystal, renormalised_phonons
+from mlphonon.anharmonic.at_temperature.compute import method_settings
 from mlphonon.anharmonic.sscha.settings import SschaSettings
-from mlphonon.anharmonic.temperature import method_settings
 from mlphonon.cli.phonons import describe
 from mlphonon.errors import ResultError, SettingsError
 from mlphonon.settings import make_settings
-from tests.anharmonic.wells import Wells, molecular_crystal
-from tests.crystals import VIEWS, rocksalt
-from tests.springs import NetworkSprings
+from tests.helpers.crystals import VIEWS, rocksalt
+from tests.helpers.quartic_wells import Wells, molecular_crystal
+from tests.helpers.springs import NetworkSprings
 
 QUICK = make_settings(
     relax=False,

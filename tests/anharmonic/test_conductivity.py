@@ -15,18 +15,18 @@ from mlphonon import (
     compute_phonons,
     thermal_conductivity,
 )
+from mlphonon.anharmonic.conductivity.compute import conduct_heat, neighbour_shells
 from mlphonon.anharmonic.conductivity.settings import (
     ConductivitySettings,
     make_conductivity_settings,
 )
-from mlphonon.anharmonic.conductivity.solve import conduct
-from mlphonon.anharmonic.conductivity.workflow import conduct_heat, neighbour_shells
+from mlphonon.anharmonic.conductivity.transport import conduct
 from mlphonon.anharmonic.third_order.compute import compute_third_order
 from mlphonon.anharmonic.third_order.result import ThirdOrder
 from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
 from mlphonon.errors import ResultError, SettingsError
 from mlphonon.potentials.potential import Potential
-from tests.programs import run_program
+from tests.helpers.programs import run_program
 
 MESH = (5, 5, 5)
 FLAGS = (

@@ -9,19 +9,19 @@ from ase.calculators.lj import LennardJones
 from scipy.integrate import quad
 
 from mlphonon import Phonons, compute_phonons, renormalised_phonons
+from mlphonon.anharmonic.effective.compute import effective_phonons
 from mlphonon.anharmonic.effective.dynamics import Langevin
 from mlphonon.anharmonic.effective.fit import n_effective
 from mlphonon.anharmonic.effective.settings import EffectiveSettings
-from mlphonon.anharmonic.effective.solve import effective_phonons
+from mlphonon.anharmonic.sscha.compute import self_consistent_phonons
 from mlphonon.anharmonic.sscha.reference import Reference
 from mlphonon.anharmonic.sscha.settings import SschaSettings
-from mlphonon.anharmonic.sscha.solve import self_consistent_phonons
 from mlphonon.errors import CrystalError, SettingsError
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from mlphonon.settings import make_settings
 from mlphonon.units import BOLTZMANN, THZ_OF_STIFFNESS
-from tests.anharmonic.wells import MASSES, Wells, molecular_crystal
+from tests.helpers.quartic_wells import MASSES, Wells, molecular_crystal
 
 TEMPERATURE = 300.0
 REDUCED = MASSES[0] * MASSES[1] / sum(MASSES)

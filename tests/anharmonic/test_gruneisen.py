@@ -17,9 +17,8 @@ from mlphonon.anharmonic.strained import strained_phonons, volume_stretch
 from mlphonon.errors import PotentialError, ResultError, SettingsError
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.settings import make_settings
-from tests.programs import read_yaml, run_program
-
-from .growing import CUBIC, QUICK
+from tests.helpers.growing_springs import CUBIC, QUICK
+from tests.helpers.programs import read_yaml, run_program
 
 COARSE = make_settings(QUICK, mesh=15)
 

@@ -9,17 +9,16 @@ import numpy as np
 import pytest
 
 from mlphonon import Phonons, QuasiHarmonic, compute_phonons, quasi_harmonic
-from mlphonon.anharmonic.expansion.quasi_harmonic import expand
+from mlphonon.anharmonic.expansion.compute import expand
 from mlphonon.anharmonic.expansion.settings import make_expansion_settings
 from mlphonon.anharmonic.strained import strained_phonons
 from mlphonon.errors import CrystalError, ResultError, SettingsError
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.settings import make_settings
-from tests.crystals import wurtzite
-from tests.programs import run_program
-from tests.springs import NetworkSprings
-
-from .growing import CUBIC, K_B, QUICK, TO_EV, GrowingSprings
+from tests.helpers.crystals import wurtzite
+from tests.helpers.growing_springs import CUBIC, K_B, QUICK, TO_EV, GrowingSprings
+from tests.helpers.programs import run_program
+from tests.helpers.springs import NetworkSprings
 
 
 def modes(phonons: Phonons) -> tuple[np.ndarray, np.ndarray]:

@@ -8,12 +8,12 @@ from scipy.optimize import minimize_scalar
 
 from mlphonon import Phonons, compute_phonons
 from mlphonon.anharmonic.sscha.cell import CellSearch, strained, symmetric_strains
+from mlphonon.anharmonic.sscha.compute import self_consistent_phonons
 from mlphonon.anharmonic.sscha.settings import SschaSettings
-from mlphonon.anharmonic.sscha.solve import self_consistent_phonons
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
 from mlphonon.errors import PotentialError
-from tests.anharmonic.wells import CELL, Wells, molecular_crystal
-from tests.crystals import quartz, rocksalt
+from tests.helpers.crystals import quartz, rocksalt
+from tests.helpers.quartic_wells import CELL, Wells, molecular_crystal
 
 GPA = 160.21766340
 VOLUME = float(np.linalg.det(CELL))

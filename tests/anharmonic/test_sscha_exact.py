@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 
 from mlphonon import Phonons, compute_phonons
+from mlphonon.anharmonic.sscha.compute import SelfConsistent, self_consistent_phonons
 from mlphonon.anharmonic.sscha.settings import SschaSettings
-from mlphonon.anharmonic.sscha.solve import SelfConsistent, self_consistent_phonons
-from tests.anharmonic.wells import APART, MASSES, Wells, frequency, molecular_crystal, reduced_mass
+from tests.helpers.quartic_wells import (
+    APART,
+    MASSES,
+    Wells,
+    frequency,
+    molecular_crystal,
+    reduced_mass,
+)
 
 
 def harmonic(wells: Wells, relax: bool = False, supercell: str = "2 2 1") -> Phonons:

@@ -12,12 +12,12 @@ from mlphonon.anharmonic.sscha.hessian import response
 from mlphonon.anharmonic.sscha.reference import Reference
 from mlphonon.anharmonic.sscha.samples import Population, Samples, effective_number
 from mlphonon.anharmonic.sscha.settings import Statistics
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
 from mlphonon.potentials.potential import Potential
 from mlphonon.report.temperature import meetings
 from mlphonon.workflow import Silent
-from tests.crystals import pyrite, rocksalt, wurtzite
-from tests.springs import NetworkSprings
+from tests.helpers.crystals import pyrite, rocksalt, wurtzite
+from tests.helpers.springs import NetworkSprings
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_what_symmetry_leaves_free_is_found() -> None:
 
 
 def compute_standard(atoms: object) -> object:
-    from mlphonon.crystal import make_crystal
+    from mlphonon.crystal.crystal import make_crystal
 
     return make_crystal(atoms).atoms
 

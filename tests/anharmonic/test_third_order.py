@@ -9,13 +9,13 @@ from phono3py import Phono3py
 from mlphonon import Phonons, compute_phonons
 from mlphonon.anharmonic.third_order.compute import compute_third_order
 from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
 from mlphonon.errors import PotentialError, SettingsError
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
-from tests.crystals import rocksalt
-from tests.springs import NetworkSprings
+from tests.helpers.crystals import rocksalt
+from tests.helpers.springs import NetworkSprings
 
 STIFFNESS = 8.0
 LENGTH = 2.845

@@ -105,8 +105,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with one tiny MACE of Na and Cl, as a pickle and as plain weights."""
     import torch
 
-    from mlphonon.potentials.architecture import save_weights
-    from tests.tiny_mace import TINY
+    from mlphonon.potentials.mace.architecture import save_weights
+    from tests.helpers.tiny_mace import TINY
 
     torch.manual_seed(1)
     model = TINY.build()

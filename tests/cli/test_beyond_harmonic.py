@@ -91,7 +91,7 @@ def test_what_was_ended_goes_on(call: Call, tmp_path: Path, monkeypatch: Any) ->
     monkeypatch.setattr(_Remembered, "_write", counted)
     arguments = ("conductivity", NACL, *TINY)
     with monkeypatch.context() as patch:
-        patch.setattr("mlphonon.anharmonic.conductivity.workflow.conduct", ends)
+        patch.setattr("mlphonon.anharmonic.conductivity.compute.conduct", ends)
         assert call(*arguments).code == 130
     assert sum(written) > 5
     (work,) = (tmp_path / "out").iterdir()

@@ -14,8 +14,8 @@ from mlphonon.evaluation.references.reference import ReferenceCrystal
 from mlphonon.force_constants.cells import to_ase, to_phonopy
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
-from tests.crystals import quartz
-from tests.springs import NetworkSprings
+from tests.helpers.crystals import quartz
+from tests.helpers.springs import NetworkSprings
 
 STEP = 1e-3
 """A; small, since directions of displacement differ between cells and these springs are not

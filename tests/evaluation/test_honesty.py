@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
 from mlphonon.evaluation.metrics.frequencies import spectrum_distance
 from mlphonon.evaluation.metrics.spectrum import Spectrum
 from mlphonon.evaluation.protocol import Protocol
@@ -24,7 +24,7 @@ from mlphonon.evaluation.scoring import score_crystal
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.units import KELVIN_PER_THZ
-from tests.springs import TabulatedHarmonic
+from tests.helpers.springs import TabulatedHarmonic
 
 PROTOCOL = Protocol(structures=("dft",))
 CRYSTALS = ("NaCl", "MgO", "Al2O3")

@@ -25,8 +25,8 @@ from mlphonon.evaluation.runner import in_this_process, in_workers, run
 from mlphonon.evaluation.scores import Scores, read_together
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
-from tests.crystals import quartz
-from tests.springs import NetworkSprings
+from tests.helpers.crystals import quartz
+from tests.helpers.springs import NetworkSprings
 
 from .conftest import PROTOCOL
 
@@ -178,7 +178,7 @@ from mlphonon.evaluation.manifest import make_manifest
 from mlphonon.evaluation.runner import in_workers, run
 from tests.evaluation.conftest import PROTOCOL, make_reference
 from tests.evaluation.test_runner import load_springs
-from tests.crystals import quartz
+from tests.helpers.crystals import quartz
 import numpy as np
 
 if __name__ == "__main__":

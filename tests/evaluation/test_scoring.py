@@ -14,8 +14,8 @@ from mlphonon.evaluation.references.reference import ReferenceCrystal
 from mlphonon.evaluation.scoring import score_crystal
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
-from tests.crystals import quartz
-from tests.springs import (
+from tests.helpers.crystals import quartz
+from tests.helpers.springs import (
     LatticeSprings,
     NetworkSprings,
     cubic_axes,

@@ -10,7 +10,7 @@ from ase.spacegroup import crystal as space_group_crystal
 from phonopy import Phonopy
 
 from mlphonon import load_potential
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
 from mlphonon.errors import PotentialError
 from mlphonon.force_constants import ForceConstants
 from mlphonon.force_constants.cells import to_ase
@@ -26,8 +26,8 @@ from mlphonon.force_constants.force_constants import asymmetry, drift
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from mlphonon.settings import PhononSettings
-from tests.crystals import rocksalt, triclinic
-from tests.springs import LatticeSprings, NetworkSprings, cubic_axes, simple_cubic
+from tests.helpers.crystals import rocksalt, triclinic
+from tests.helpers.springs import LatticeSprings, NetworkSprings, cubic_axes, simple_cubic
 
 A = 3.35
 ALONG, ACROSS = 3.0, 0.8

@@ -12,17 +12,17 @@ from ase import Atoms
 from ase.build import bulk
 
 from mlphonon import PhononSettings, load_potential
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
 from mlphonon.errors import PotentialError, SettingsError
 from mlphonon.force_constants import ForceConstants, planning
 from mlphonon.force_constants.displacements import SMALL
 from mlphonon.force_constants.planning import Plan, describe_duration, plan_force_constants
 from mlphonon.force_constants.regression import count_snapshots, from_regression
 from mlphonon.potentials.calculator import AsePotential
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.potentials.potential import Evaluation, Potential
-from tests.crystals import corundum, pyrite, quartz, rocksalt, silicon, triclinic, wurtzite
-from tests.springs import LatticeSprings, cubic_axes
+from tests.helpers.crystals import corundum, pyrite, quartz, rocksalt, silicon, triclinic, wurtzite
+from tests.helpers.springs import LatticeSprings, cubic_axes
 
 REGRESSION = {"method": "regression"}
 SMALL_STEPS = {"method": "displacements", "protocol": "small"}

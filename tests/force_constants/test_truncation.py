@@ -7,9 +7,9 @@ import pytest
 from ase import Atoms
 
 from mlphonon import PhononSettings
-from mlphonon.convergence import largest_change
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
 from mlphonon.force_constants.planning import plan_force_constants
+from mlphonon.force_constants.supercell_series import largest_change
 from mlphonon.force_constants.truncation import (
     estimate_truncation,
     inscribed_radius,
@@ -17,8 +17,8 @@ from mlphonon.force_constants.truncation import (
 )
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
-from tests.crystals import rocksalt, silicon
-from tests.springs import NetworkSprings
+from tests.helpers.crystals import rocksalt, silicon
+from tests.helpers.springs import NetworkSprings
 
 
 def solve(atoms: Atoms, repeats: int, potential: Potential) -> object:

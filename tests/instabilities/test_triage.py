@@ -16,8 +16,8 @@ from mlphonon.instabilities.modes import imaginary_modes
 from mlphonon.instabilities.triage import noise_floor
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
-from tests.instabilities.wells import VectorSprings
-from tests.springs import TO_THZ
+from tests.helpers.double_wells import VectorSprings
+from tests.helpers.springs import TO_THZ
 
 QUICK = {"mesh": 20.0, "projected_mesh": 10.0, "band_points": 21, "metal": True}
 

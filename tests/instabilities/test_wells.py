@@ -13,8 +13,8 @@ from mlphonon import Phonons, compute_phonons
 from mlphonon.instabilities.family import Limits, explain_instabilities
 from mlphonon.instabilities.frozen_modes import commensurate_matrix
 from mlphonon.potentials.calculator import AsePotential
-from tests.instabilities.wells import DoubleWell, caesium_chloride
-from tests.springs import TO_THZ
+from tests.helpers.double_wells import DoubleWell, caesium_chloride
+from tests.helpers.springs import TO_THZ
 
 QUICK = {"min_length": 7.9, "mesh": 20.0, "projected_mesh": 10.0, "band_points": 11, "metal": True}
 SODIUM, CHLORINE = atomic_masses[11], atomic_masses[17]

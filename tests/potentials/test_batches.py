@@ -14,7 +14,7 @@ from mlphonon.potentials.batches import (
     TooLargeError,
     is_out_of_memory,
 )
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential
 
 BYTES_PER_EDGE = 1000
 
@@ -118,7 +118,7 @@ def test_a_mace_halves_and_gives_the_same(
 
     monkeypatch.setattr(embedded, "_run", cramped)
     monkeypatch.setattr(embedded, "_batcher", Batcher(None))
-    monkeypatch.setattr("mlphonon.potentials.mace.cores", lambda: 1)
+    monkeypatch.setattr("mlphonon.potentials.mace.mace_potential.cores", lambda: 1)
     seen: list[int] = []
     found = [one.energy for one in embedded.evaluate(structures, seen.append)]
     assert found == pytest.approx(expected, abs=1e-10)

@@ -16,12 +16,12 @@ from ase.constraints import FixAtoms
 
 from mlphonon import load_potential, with_dispersion
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.architecture import MaceArchitecture
 from mlphonon.potentials.calculator import AsePotential
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.architecture import MaceArchitecture
+from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.potentials.potential import Potential
-from tests.crystals import TURN
-from tests.families import installed
+from tests.helpers.crystals import TURN
+from tests.helpers.families import installed
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from ase.build import bulk
 
 from mlphonon.potentials import cores, mace
 from mlphonon.potentials.batches import Batcher
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential
 
 
 @pytest.fixture

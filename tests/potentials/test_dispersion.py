@@ -15,7 +15,7 @@ from mlphonon.errors import PotentialError
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.dispersion import DispersionPotential, parameters_for
 from mlphonon.potentials.potential import Potential, PotentialInfo
-from tests.springs import LatticeSprings, cubic_axes
+from tests.helpers.springs import LatticeSprings, cubic_axes
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from ase.build import bulk
 
 from mlphonon import compute_phonons
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.isolated import IsolatedPotential
+from mlphonon.potentials.isolated.isolated_potential import IsolatedPotential
 from mlphonon.potentials.potential import Potential
-from tests.families import installed
+from tests.helpers.families import installed
 
 pytestmark = pytest.mark.slow
 

@@ -17,8 +17,13 @@ from ase.calculators.emt import EMT
 
 from mlphonon import compute_phonons, load_potential
 from mlphonon.errors import PotentialError
-from mlphonon.potentials import worker
-from mlphonon.potentials.isolated import IsolatedPotential, WorkerSpec, find_python, parse_spec
+from mlphonon.potentials.isolated import worker
+from mlphonon.potentials.isolated.isolated_potential import (
+    IsolatedPotential,
+    WorkerSpec,
+    find_python,
+    parse_spec,
+)
 
 PYTHON = Path(sys.executable)
 
@@ -225,8 +230,9 @@ def test_the_worker_dies_with_a_parent_that_is_killed(module: str) -> None:
     script = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from mlphonon.potentials.isolated import IsolatedPotential, WorkerSpec\n"
-        f"p = IsolatedPotential(WorkerSpec(Path(sys.executable), {module!r}, 'Moody'), 'm')\n"
+        "import mlphonon.potentials.isolated.isolated_potential as isolated\n"
+        f"spec = isolated.WorkerSpec(Path(sys.executable), {module!r}, 'Moody')\n"
+        "p = isolated.IsolatedPotential(spec, 'm')\n"
         "print(p._worker.process.pid, flush=True)\n"
         "time.sleep(60)\n"
     )

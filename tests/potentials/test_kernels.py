@@ -12,16 +12,16 @@ import torch
 from ase import Atoms
 
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.architecture import MaceArchitecture, load_weights, save_weights
-from mlphonon.potentials.fused import (
+from mlphonon.potentials.mace.architecture import MaceArchitecture, load_weights, save_weights
+from mlphonon.potentials.mace.fused import (
     ElementLinear,
     ScalarConvolution,
     fuse_convolutions,
     is_fused,
     plain_copy,
 )
-from mlphonon.potentials.kernels import accelerate, probe_structure, require_same_forces
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.kernels import accelerate, probe_structure, require_same_forces
+from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.training.element_sharing import share_elements
 
 ELEMENTS = (8, 13, 14)
@@ -241,7 +241,7 @@ def test_kernels_that_are_another_model_leave_the_first_to_go_back_to(
             layer.skip_tp._replaced = (None,)
         return converted, "cuequivariance"
 
-    monkeypatch.setattr("mlphonon.potentials.mace.accelerate", convert)
+    monkeypatch.setattr("mlphonon.potentials.mace.mace_potential.accelerate", convert)
     quick = MacePotential(small_model(), name="small")
     assert quick.info.kernels == "cuequivariance"
     for potential, atol in ((quick, 1e-10), (quick.in_precision("float32"), 1e-4)):

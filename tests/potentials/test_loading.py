@@ -19,10 +19,10 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from mlphonon.errors import PotentialError, UntrustedFileError
-from mlphonon.potentials.architecture import save_weights
 from mlphonon.potentials.loading import load_potential, resolve_device
+from mlphonon.potentials.mace.architecture import save_weights
 from mlphonon.potentials.potential import Potential
-from tests.tiny_mace import TINY
+from tests.helpers.tiny_mace import TINY
 
 ENTRY = """
 [tiny]

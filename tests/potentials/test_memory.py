@@ -10,7 +10,7 @@ import pytest
 from ase.build import bulk
 
 from mlphonon.potentials import memory
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.potentials.memory import MemoryModel, available_memory, count_kept
 
 MEASURE = """
@@ -64,7 +64,8 @@ def test_fewer_run_at_once_where_memory_is_short(
     for rows in (False, True):
         need = embedded.memory(atoms, rows, at_once=3)
         monkeypatch.setattr(
-            "mlphonon.potentials.mace.available_memory", lambda _device, n=need: int(n / 0.7) + 1
+            "mlphonon.potentials.mace.mace_potential.available_memory",
+            lambda _device, n=need: int(n / 0.7) + 1,
         )
         assert embedded._fitting(8, embedded._graph(atoms), rows) == 3
         assert embedded._fitting(1, embedded._graph(atoms), rows) == 1

@@ -11,7 +11,7 @@ import pytest
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import DescribedPotential, DifferentiablePotential, Potential
 from mlphonon.potentials.remembered import remember
-from tests.crystals import rocksalt
+from tests.helpers.crystals import rocksalt
 
 
 class Asked:

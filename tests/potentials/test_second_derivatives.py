@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.potentials.second_derivatives import differentiate_forces
-from tests.crystals import triclinic
+from tests.helpers.crystals import triclinic
 
 VECTORS = np.random.default_rng(1).normal(size=(7, 3))
 DIRECTIONS = [(i % 4, vector) for i, vector in enumerate(VECTORS)]

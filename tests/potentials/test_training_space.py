@@ -13,9 +13,9 @@ from ase.build import bulk
 
 from mlphonon import load_potential
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.architecture import MaceArchitecture, save_weights
 from mlphonon.potentials.dispersion import DispersionPotential
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.architecture import MaceArchitecture, save_weights
+from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.potentials.named.store import EMBEDDED_FOLDER, sha256_of
 from mlphonon.potentials.potential import DescribedPotential, Potential
 from mlphonon.potentials.training_space import (
@@ -26,8 +26,8 @@ from mlphonon.potentials.training_space import (
 )
 from mlphonon.training.describing import describe_training
 from mlphonon.trust.training import LIMIT
-from tests.crystals import VIEWS, quartz, rocksalt
-from tests.tiny_mace import TINY
+from tests.helpers.crystals import VIEWS, quartz, rocksalt
+from tests.helpers.tiny_mace import TINY
 
 
 def rattled(atoms: Atoms) -> Atoms:

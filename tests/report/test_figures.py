@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from mlphonon.errors import ResultError
+from mlphonon.phonons.results import BandStructure, DensityOfStates, ThermalProperties
 from mlphonon.report.figures import plot_bands_dos, plot_overview, plot_thermal, save_figure
 from mlphonon.report.panels import crystal_title, point_label
-from mlphonon.results import BandStructure, DensityOfStates, ThermalProperties
 
 R = 8.314462618
 GAMMA, SIGMA = "\N{GREEK CAPITAL LETTER GAMMA}", "\N{GREEK CAPITAL LETTER SIGMA}"

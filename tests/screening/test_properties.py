@@ -14,8 +14,8 @@ import pytest
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from mlphonon.anharmonic.temperature import renormalised_phonons
-from mlphonon.crystal import make_crystal
+from mlphonon.anharmonic.at_temperature.compute import renormalised_phonons
+from mlphonon.crystal.crystal import make_crystal
 from mlphonon.errors import PotentialError, ResultError, SettingsError
 from mlphonon.screening.calculation import Calculation
 from mlphonon.screening.campaign import Campaign, Plan

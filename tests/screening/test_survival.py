@@ -39,7 +39,14 @@ class Driver:
     """A run in a process of its own."""
 
     def __init__(self, store: str, source: Path, workers: int = 2) -> None:
-        command = [sys.executable, "-m", "tests.screening.drive", store, str(source), str(workers)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.helpers.drive_campaign",
+            store,
+            str(source),
+            str(workers),
+        ]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
 
     def workers(self) -> list[psutil.Process]:

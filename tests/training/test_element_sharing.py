@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mlphonon.potentials.architecture import MaceArchitecture
-from mlphonon.potentials.fused import fuse_convolutions
-from mlphonon.potentials.kernels import probe_structure
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.architecture import MaceArchitecture
+from mlphonon.potentials.mace.fused import fuse_convolutions
+from mlphonon.potentials.mace.kernels import probe_structure
+from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.training.element_sharing import (
     element_descriptors,
     plain_weights,

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mlphonon.potentials.architecture import MaceArchitecture
-from mlphonon.potentials.fused import fuse_convolutions
+from mlphonon.potentials.mace.architecture import MaceArchitecture
+from mlphonon.potentials.mace.fused import fuse_convolutions
 from mlphonon.training.element_sharing import share_elements
 from mlphonon.training.muon import MatrixBlock, Muon, matrix_blocks, orthogonalise
 

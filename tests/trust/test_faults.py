@@ -12,8 +12,8 @@ from ase.build import bulk
 from mlphonon import Phonons, compute_phonons, load_potential
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Evaluation, Potential
-from tests.crystals import rocksalt, silicon
-from tests.springs import LatticeSprings, NetworkSprings, cubic_axes
+from tests.helpers.crystals import rocksalt, silicon
+from tests.helpers.springs import LatticeSprings, NetworkSprings, cubic_axes
 
 QUICK = {"band_points": 11, "metal": True}
 """A metal, as far as the check of LO-TO splitting goes: it is planted in tests of its own."""

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from mlphonon.crystal.periodic_table import electronegativity
 from mlphonon.evaluation.references.phonondb import NAC, PLAIN, read_phonondb
-from mlphonon.periodic_table import electronegativity
 from mlphonon.trust.polarity import COULOMB, screened_charges
 from mlphonon.units import THZ_OF_STIFFNESS
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from ase.build import bulk
 
 from mlphonon import Phonons
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.potentials.potential import Potential
 from mlphonon.potentials.training_space import FEW
 from mlphonon.training.describing import describe_training
 from mlphonon.trust.evidence import Evidence
 from mlphonon.trust.training import LIMIT, check_training, training_distance
 from mlphonon.trust.verdict import Check, Unmeasured
-from tests.crystals import rocksalt
+from tests.helpers.crystals import rocksalt
 
 
 def judged(phonons: Phonons, potential: Potential, atoms: object) -> Check | Unmeasured:

@@ -14,7 +14,7 @@ from mlphonon.errors import SettingsError
 from mlphonon.potentials.potential import Potential
 from mlphonon.trust.calibration import Calibration, find_calibration
 from mlphonon.trust.verdict import Check, ExpectedError, Trust, Unmeasured
-from tests.crystals import silicon
+from tests.helpers.crystals import silicon
 
 EXPECTED = ExpectedError(
     frequency_THz=0.5, heat_capacity=1, entropy=2, free_energy=0.3, source="nowhere"

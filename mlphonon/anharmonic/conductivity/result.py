@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mlphonon.anharmonic.conductivity.settings import ConductivitySettings
 from mlphonon.anharmonic.third_order.result import Provenance
-from mlphonon.provenance import Record
+from mlphonon.phonons.record import Record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

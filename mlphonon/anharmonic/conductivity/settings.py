@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from mlphonon.checked_settings import checked_settings
+from mlphonon.settings_base import checked_settings
 
 
 class ConductivitySettings(BaseModel):

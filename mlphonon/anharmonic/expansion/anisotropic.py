@@ -10,16 +10,16 @@ import numpy as np
 
 from mlphonon.anharmonic.expansion.result import Axes
 from mlphonon.anharmonic.strained import strained_phonons
-from mlphonon.crystal import space_group_number
+from mlphonon.crystal.crystal import space_group_number
 from mlphonon.errors import CrystalError
 from mlphonon.force_constants.cells import to_phonopy
-from mlphonon.threads import one_blas_thread
+from mlphonon.system.threads import one_blas_thread
 from mlphonon.units import J_PER_EV_MOL
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
     from mlphonon.workflow import Reporter
 

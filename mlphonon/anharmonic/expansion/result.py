@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mlphonon.anharmonic.expansion.settings import ExpansionSettings
 from mlphonon.anharmonic.verdict import describe_verdict
-from mlphonon.provenance import Record
+from mlphonon.phonons.record import Record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

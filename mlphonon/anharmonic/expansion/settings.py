@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from mlphonon.checked_settings import checked_settings
+from mlphonon.settings_base import checked_settings
 
 
 class ExpansionSettings(BaseModel):

@@ -9,10 +9,10 @@ import numpy as np
 from mlphonon.anharmonic.gruneisen.result import SOFT
 from mlphonon.anharmonic.third_order.compute import compute_third_order
 from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
-from mlphonon.threads import one_blas_thread
+from mlphonon.system.threads import one_blas_thread
 
 if TYPE_CHECKING:
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
     from mlphonon.workflow import Reporter
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from mlphonon.anharmonic.verdict import describe_verdict
-from mlphonon.provenance import Record
+from mlphonon.phonons.record import Record
 from mlphonon.units import KELVIN_PER_THZ
 
 if TYPE_CHECKING:

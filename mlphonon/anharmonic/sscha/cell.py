@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.crystal import space_group
+from mlphonon.crystal.crystal import space_group
 from mlphonon.errors import PotentialError
 from mlphonon.units import GPA_PER_EV_PER_A3
 

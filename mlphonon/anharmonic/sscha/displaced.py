@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
+from mlphonon.crystal.supercell import choose_supercell
 from mlphonon.force_constants.cells import reordered
 from mlphonon.force_constants.displacements import make_supercell
 from mlphonon.force_constants.planning import plan_force_constants
 from mlphonon.settings import make_settings
-from mlphonon.supercell import choose_supercell
-from mlphonon.threads import one_blas_thread
+from mlphonon.system.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
     from mlphonon.workflow import Reporter
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.threads import one_blas_thread
+from mlphonon.system.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from mlphonon.anharmonic.sscha.gaussian import Ensemble, Gaussian

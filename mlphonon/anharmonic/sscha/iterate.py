@@ -12,7 +12,7 @@ from mlphonon.anharmonic.sscha.gaussian import MELTED, Ensemble, Gaussian
 from mlphonon.anharmonic.sscha.reference import Reference
 from mlphonon.anharmonic.sscha.samples import GROUPS, Samples, effective_number
 from mlphonon.anharmonic.sscha.settings import SschaSettings
-from mlphonon.threads import one_blas_thread
+from mlphonon.system.threads import one_blas_thread
 from mlphonon.units import GPA_PER_EV_PER_A3
 
 MOST_STEPS = 60

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.crystal import space_group
+from mlphonon.crystal.crystal import space_group
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.force_constants.displacements import make_supercell
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlphonon.errors import SettingsError
 from mlphonon.force_constants.cells import to_ase
-from mlphonon.threads import one_blas_thread
+from mlphonon.system.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from phono3py import Phono3py

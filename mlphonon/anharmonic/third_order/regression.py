@@ -11,7 +11,7 @@ import numpy as np
 from mlphonon.errors import PotentialError
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.force_constants.displacements import stack
-from mlphonon.threads import one_blas_thread
+from mlphonon.system.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from phono3py import Phono3py

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.crystal import Crystal, make_crystal
+from mlphonon.crystal.crystal import Crystal, make_crystal
+from mlphonon.crystal.supercell import choose_supercell
 from mlphonon.settings import make_settings
-from mlphonon.supercell import choose_supercell
 
 if TYPE_CHECKING:
     from phono3py import Phono3py
 
     from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
 
 
 def choose_matrix(

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.units import GPa, _amu, _e
+
+from mlphonon.units import AMU
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
@@ -30,7 +31,7 @@ MANY = 2000
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 VOIGT_INDEX = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
-TO_GPA = _amu * 1e4 / _e / GPa
+TO_GPA = AMU * 1e25
 """From amu (A THz)^2/A^3, a density times a velocity squared, to GPa."""
 
 

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mlphonon.calculations.reading import read_json, reading
 from mlphonon.evaluation.references.keys import by_key, make_key
 from mlphonon.evaluation.references.reference import (
     Crystals,
@@ -16,6 +15,7 @@ from mlphonon.evaluation.references.reference import (
     ReferenceSet,
 )
 from mlphonon.evaluation.references.structures import atoms_of
+from mlphonon.readers.reading import read_json, reading
 from mlphonon.units import GAS_CONSTANT
 
 # The digest is that of an excerpt of 519 compounds.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from mlphonon.calculations.folder import SETTINGS, files_beside, find_settings, load_calculation
-from mlphonon.calculations.reading import reading
 from mlphonon.errors import ResultError
 from mlphonon.evaluation.references.calculation import crystal_of
 from mlphonon.evaluation.references.keys import by_key, make_key
 from mlphonon.evaluation.references.reference import ReferenceCrystal, ReferenceFile, ReferenceSet
+from mlphonon.readers.folder import SETTINGS, files_beside, find_settings, load_calculation
+from mlphonon.readers.reading import reading
 
 MESH = 100.0
 """Length that sets the Gamma-centred mesh of the comparison, A."""

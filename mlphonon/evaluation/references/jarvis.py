@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from mlphonon.calculations.reading import read_json, reading
 from mlphonon.errors import ResultError
 from mlphonon.evaluation.references.densities import spectrum_of_density
 from mlphonon.evaluation.references.keys import by_key, make_key
 from mlphonon.evaluation.references.reference import Crystals, ReferenceCrystal, ReferenceSet
+from mlphonon.readers.reading import read_json, reading
 from mlphonon.units import CM_PER_THZ
 
 GRIDS = {66: np.linspace(-300, 1000, 66), 200: 5.0 * np.arange(200), 201: 5.0 * np.arange(201)}

@@ -10,11 +10,11 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from mlphonon.calculations.phonopy_calculation import load_phonopy
-from mlphonon.calculations.reading import reading, stem_of
 from mlphonon.evaluation.references.calculation import crystal_of
 from mlphonon.evaluation.references.keys import by_key, make_key
 from mlphonon.evaluation.references.reference import Crystals, ReferenceCrystal, ReferenceSet
+from mlphonon.readers.phonopy_calculation import load_phonopy
+from mlphonon.readers.reading import reading, stem_of
 
 MESH = (20, 20, 20)
 """Of the paper, along the reciprocal vectors of each primitive cell."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from mlphonon.calculations.reading import read_json, reading, stem_of
 from mlphonon.evaluation.references.densities import spectrum_of_density
 from mlphonon.evaluation.references.keys import by_key, make_key
 from mlphonon.evaluation.references.reference import Crystals, ReferenceCrystal, ReferenceSet
 from mlphonon.evaluation.references.structures import atoms_of
+from mlphonon.readers.reading import read_json, reading, stem_of
 
 
 def read_mp_dfpt(folder: Path) -> Crystals:

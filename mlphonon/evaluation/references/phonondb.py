@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from mlphonon.calculations.reading import read_json, reading
 from mlphonon.evaluation.metrics.conductivity import Conductivity
 from mlphonon.evaluation.metrics.spectrum import Spectrum
 from mlphonon.evaluation.references.keys import by_key, make_key
@@ -25,6 +24,7 @@ from mlphonon.evaluation.references.reference import (
     ReferenceFile,
     ReferenceSet,
 )
+from mlphonon.readers.reading import read_json, reading
 
 COMMIT = "1f853887434c860d93b0c13dd575a08d13fe0e4c"
 URL = f"https://raw.githubusercontent.com/MPA2suite/k_SRME/{COMMIT}/data"

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlphonon.errors import PotentialError
-from mlphonon.files import write_whole
+from mlphonon.io.atomic_files import write_whole
 from mlphonon.potentials.named.cache import OFFLINE_VARIABLE, cache_folder, is_offline, locked
 from mlphonon.potentials.named.family import Family
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mlphonon.errors import PotentialError, UntrustedFileError
-from mlphonon.files import write_whole
+from mlphonon.io.atomic_files import write_whole
 from mlphonon.potentials.named.cache import (
     CACHE_VARIABLE,
     OFFLINE_VARIABLE,

@@ -10,7 +10,7 @@ import numpy as np
 
 from mlphonon.errors import ResultError
 from mlphonon.evaluation.scores import Scores
-from mlphonon.files import write_whole
+from mlphonon.io.atomic_files import write_whole
 from mlphonon.report.accuracy.frequencies import (
     RATIO_ABOVE,
     ModePairs,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlphonon.phonons.results import BandStructure
 from mlphonon.report.layout import TITLE_SIZE, fit_titles, panel_grid
 from mlphonon.report.panels import (
     INK,
@@ -19,7 +20,6 @@ from mlphonon.report.panels import (
     mark_imaginary,
     separate_tick_labels,
 )
-from mlphonon.results import BandStructure
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

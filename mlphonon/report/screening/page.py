@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from mlphonon.errors import ResultError
-from mlphonon.files import write_whole
-from mlphonon.provenance import package_versions
+from mlphonon.io.atomic_files import write_whole
+from mlphonon.phonons.record import package_versions
 from mlphonon.report.elements import plot_by_element
 from mlphonon.report.screening.failures import failure_list
 from mlphonon.report.screening.histograms import (

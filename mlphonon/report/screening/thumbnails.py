@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlphonon.phonons.results import BandStructure, DensityOfStates
 from mlphonon.report.panels import (
     draw_bands,
     draw_dos,
@@ -12,7 +13,6 @@ from mlphonon.report.panels import (
     mark_imaginary,
     separate_tick_labels,
 )
-from mlphonon.results import BandStructure, DensityOfStates
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from mlphonon.errors import ResultError
-from mlphonon.phonons import Phonons
+from mlphonon.phonons.phonons import Phonons
 from mlphonon.report.screening.labels import label
 from mlphonon.report.screening.markup import (
     captioned,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy import func, insert, select
 
-from mlphonon.crystal import make_crystal, structure_hash
+from mlphonon.crystal.crystal import make_crystal, structure_hash
+from mlphonon.crystal.structure_json import to_dict
 from mlphonon.errors import CrystalError
-from mlphonon.plain_structure import to_dict
 from mlphonon.screening.calculation import Calculation, task_id
 from mlphonon.screening.crystals.prediction import predicted_cost
 from mlphonon.screening.crystals.sources import Given

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlphonon.anharmonic.sscha.displaced import MIN_LENGTH
+from mlphonon.crystal.structure_json import to_atoms
+from mlphonon.crystal.supercell import perpendicular_heights
 from mlphonon.force_constants.displacements import find_moves, make_supercell
-from mlphonon.plain_structure import to_atoms
 from mlphonon.settings import PhononSettings
-from mlphonon.supercell import perpendicular_heights
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from mlphonon.crystal import Crystal
+    from mlphonon.crystal.crystal import Crystal
     from mlphonon.potentials.potential import Potential
     from mlphonon.screening.properties import AtTemperature
 

@@ -83,7 +83,7 @@ def check_paths(paths: Iterable[Path]) -> list[Path]:
 
 def of_object(one: Any, number: int) -> Given:
     """Take ASE atoms, a pymatgen structure, or anything that `make_crystal` takes."""
-    from mlphonon.crystal import make_crystal
+    from mlphonon.crystal.crystal import make_crystal
 
     atoms = one if isinstance(one, Atoms) else make_crystal(one).given
     return Given(_name(atoms.info, f"{atoms.symbols}-{number}"), atoms, scalars(atoms.info))

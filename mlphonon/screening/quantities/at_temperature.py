@@ -9,7 +9,7 @@ from mlphonon.screening.quantities.quantity import Quantity, Value
 from mlphonon.units import J_PER_EV_MOL
 
 if TYPE_CHECKING:
-    from mlphonon.anharmonic.at_temperature import PhononsAtTemperature
+    from mlphonon.anharmonic.at_temperature.result import PhononsAtTemperature
 
 AT_TEMPERATURE: tuple[Quantity, ...] = (
     Quantity("max_frequency", "THz", float, "highest over path and mesh"),

@@ -6,23 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.units import _amu
 
 from mlphonon.screening.quantities.quantity import Quantity, Value
-from mlphonon.threads import one_blas_thread
-from mlphonon.units import KELVIN_PER_THZ
+from mlphonon.system.threads import one_blas_thread
+from mlphonon.units import G_PER_CM3, KELVIN_PER_THZ
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
     from mlphonon.evaluation.metrics.acoustic import Elasticity
-    from mlphonon.phonons import Phonons
-    from mlphonon.provenance import Record
+    from mlphonon.phonons.phonons import Phonons
+    from mlphonon.phonons.record import Record
     from mlphonon.trust.verdict import Trust
-
-G_PER_CM3 = _amu * 1e33 / 1e6
-"""amu/A^3."""
-
 
 QUANTITIES: tuple[Quantity, ...] = (
     Quantity("formula", "", str, "reduced chemical formula"),

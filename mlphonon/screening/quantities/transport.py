@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.threads import one_blas_thread
+from mlphonon.system.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from phono3py.phonon.solver import PhononData
     from phonopy import Phonopy
     from phonopy.phonon.grid import BZGrid
 
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
 
 ROOM = 300.0
 """K."""

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from mlphonon.errors import ResultError, SettingsError
-from mlphonon.files import write_whole
+from mlphonon.io.atomic_files import write_whole
 from mlphonon.screening.ranking.expressions import column_of, evaluate
 from mlphonon.screening.ranking.table import Table
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlphonon.bundle import write_data
+from mlphonon.phonons.files import write_data
 from mlphonon.screening.workers.outcome import Artifact, Folder
 
 if TYPE_CHECKING:
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
 
 
 def keep(phonons: Phonons, folder: Folder, beyond: Mapping[str, Phonons]) -> Artifact:

@@ -16,10 +16,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlphonon.child_process import behave_as_child
 from mlphonon.errors import SettingsError
 from mlphonon.screening.workers.site import ParslSettings, Site
-from mlphonon.threads import THREAD_VARIABLES, cores_each, limit_threads
+from mlphonon.system.child_process import behave_as_child
+from mlphonon.system.threads import THREAD_VARIABLES, cores_each, limit_threads
 
 if TYPE_CHECKING:
     from parsl.config import Config

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mlphonon.errors import ResultError
-from mlphonon.files import write_whole
+from mlphonon.io.atomic_files import write_whole
 
 Cause = Literal[
     "crystal", "potential", "relaxation", "settings", "memory", "timeout", "crash", "error"

@@ -13,7 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from mlphonon.anharmonic.temperature import renormalise
+from mlphonon.anharmonic.at_temperature.compute import renormalise
+from mlphonon.crystal.structure_json import to_atoms
 from mlphonon.errors import (
     CrystalError,
     MlphononError,
@@ -22,7 +23,6 @@ from mlphonon.errors import (
     ResultError,
     SettingsError,
 )
-from mlphonon.plain_structure import to_atoms
 from mlphonon.potentials.batches import TooLargeError
 from mlphonon.screening.calculation import PotentialSource
 from mlphonon.screening.properties import AtTemperature
@@ -41,7 +41,7 @@ from mlphonon.workflow import Silent, compute_phonons
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
 
 CAUSES: tuple[tuple[type[Exception], Cause], ...] = (

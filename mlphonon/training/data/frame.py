@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.crystal import reduced_formula
+from mlphonon.crystal.crystal import reduced_formula
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
+from mlphonon.crystal.supercell import random_superlattice
 from mlphonon.errors import TrainingError
-from mlphonon.supercell import random_superlattice
 from mlphonon.training.data.waves import Waves
 from mlphonon.training.settings_file import Frozen
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
 
 
 SYMPREC = 1e-5
@@ -167,9 +167,9 @@ WAVES: dict[str, Callable[[Waves, Distortions, np.random.Generator], Atoms]] = {
 
 def _finite(crystal: Atoms, distortions: Distortions) -> list[Atoms]:
     """Return the displaced supercells that phonopy asks for."""
-    from mlphonon.crystal import point_group
+    from mlphonon.crystal.crystal import point_group
+    from mlphonon.crystal.supercell import smallest_superlattice
     from mlphonon.force_constants.displacements import displaced_structures, make_supercell
-    from mlphonon.supercell import smallest_superlattice
 
     rotations = point_group(crystal, SYMPREC)
     most = max(1, 2000 // len(crystal))

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import ase.io
 import numpy as np
 
-from mlphonon.calculations.reading import reading
 from mlphonon.errors import TrainingError
-from mlphonon.files import write_whole
 from mlphonon.force_constants.displacements import stack
+from mlphonon.io.atomic_files import write_whole
 from mlphonon.potentials.loading import load_potential
+from mlphonon.readers.reading import reading
 from mlphonon.training.data.dft import PREFIX, load_code
 from mlphonon.training.data.frame import UNKNOWN, Origin, TrainingData
 from mlphonon.training.data.reading import read_frame

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlphonon.crystal import read_crystals
+from mlphonon.crystal.crystal import read_crystals
 from mlphonon.errors import CrystalError
 from mlphonon.potentials.loading import load_potential
 from mlphonon.training.data.generation import Distortions, distort
@@ -17,7 +17,7 @@ from mlphonon.workflow import Reporter, compute_phonons
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlphonon.calculations.folder import (
+from mlphonon.crystal.crystal import reduced_formula
+from mlphonon.errors import ResultError, TrainingError
+from mlphonon.force_constants.cells import to_ase
+from mlphonon.force_constants.displacements import displaced_structures
+from mlphonon.readers.folder import (
     find_settings,
     is_part_of_calculation,
     load_calculation,
     load_pairs,
 )
-from mlphonon.calculations.phonopy_calculation import load_phonopy
-from mlphonon.calculations.reading import reading
-from mlphonon.crystal import reduced_formula
-from mlphonon.errors import ResultError, TrainingError
-from mlphonon.force_constants.cells import to_ase
-from mlphonon.force_constants.displacements import displaced_structures
+from mlphonon.readers.phonopy_calculation import load_phonopy
+from mlphonon.readers.reading import reading
 from mlphonon.training.data.frame import UNKNOWN, Curvature, Frame, Origin, TrainingData
 from mlphonon.training.data.store import read_data
 

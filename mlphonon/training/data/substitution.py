@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.crystal import reduced_formula
-from mlphonon.periodic_table import period_and_group
+from mlphonon.crystal.crystal import reduced_formula
+from mlphonon.crystal.periodic_table import period_and_group
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ase import Atoms
     from phonopy import Phonopy
 
-    from mlphonon.phonons import Phonons
+    from mlphonon.phonons.phonons import Phonons
 
 SLOWEST = 0.1
 """THz; slower modes, translations among them, are left out."""

@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING
 
 from mlphonon.errors import TrainingError
-from mlphonon.potentials.fused import fuse_convolutions
+from mlphonon.potentials.mace.fused import fuse_convolutions
 from mlphonon.training.element_sharing import plain_weights, share_elements
 
 if TYPE_CHECKING:

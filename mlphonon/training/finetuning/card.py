@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlphonon.files import write_whole
+from mlphonon.io.atomic_files import write_whole
 
 if TYPE_CHECKING:
     from mlphonon.training.finetuning.job import FinetuneJob

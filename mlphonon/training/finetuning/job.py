@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlphonon.errors import TrainingError
-from mlphonon.files import write_whole
-from mlphonon.potentials.architecture import save_weights
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.io.atomic_files import write_whole
+from mlphonon.potentials.mace.architecture import save_weights
+from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.training.dataset import collate, device_of, edges_of, make_batches
 from mlphonon.training.finetuning.adapting import adapt, write_out
 from mlphonon.training.finetuning.curvature import frequency_errors, hessian_products

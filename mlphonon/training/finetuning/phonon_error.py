@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlphonon.force_constants.autodiff import from_second_derivatives
-from mlphonon.threads import one_blas_thread
+from mlphonon.system.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
-    from mlphonon.potentials.mace import MacePotential
+    from mlphonon.potentials.mace.mace_potential import MacePotential
     from mlphonon.training.data.frame import Curvature
 
 MESH_LENGTH = 30.0

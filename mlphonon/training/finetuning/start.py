@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlphonon.errors import TrainingError
-from mlphonon.potentials.architecture import MaceArchitecture
 from mlphonon.potentials.loading import load_potential
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.architecture import MaceArchitecture
+from mlphonon.potentials.mace.mace_potential import MacePotential
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlphonon.potentials.loading import FINETUNED
-from mlphonon.potentials.mace import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.potentials.named.store import FOLDER_FILES, sha256_of
 from mlphonon.potentials.training_space import FILE, save_training_space
 from mlphonon.training.describing import add_structures, drift, structures_of

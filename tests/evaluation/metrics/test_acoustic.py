@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from mlphonon import Phonons, compute_phonons
 from mlphonon.evaluation.metrics.acoustic import VOIGT, VOIGT_INDEX, Elasticity, elasticity
 from mlphonon.potentials.calculator import AsePotential
-from tests.springs import LatticeSprings, fcc_neighbours
+from tests.helpers.springs import LatticeSprings, fcc_neighbours
 
 EV_PER_A3 = constants.e * 1e30 / 1e9
 """GPa."""

@@ -11,8 +11,8 @@ from phonopy import Phonopy
 from mlphonon.evaluation.references.reference import ReferenceCrystal
 from mlphonon.force_constants.cells import to_ase, to_phonopy
 from mlphonon.potentials.potential import Potential
-from tests.crystals import rocksalt
-from tests.springs import rocksalt_frequencies
+from tests.helpers.crystals import rocksalt
+from tests.helpers.springs import rocksalt_frequencies
 
 FACE_CENTRED = [[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
 

@@ -14,7 +14,7 @@ from mlphonon.evaluation.references.catalogue import find_reference
 from mlphonon.evaluation.references.download import data_folder
 from mlphonon.evaluation.references.files import check_files
 from mlphonon.evaluation.references.reference import ReferenceFile, ReferenceSet
-from tests.servers import Server
+from tests.helpers.servers import Server
 
 BODY = b"frequencies" * 1000
 

@@ -26,7 +26,7 @@ from mlphonon.evaluation.references.folder import folder_reference
 from mlphonon.evaluation.references.reference import ReferenceCrystal
 from mlphonon.force_constants.cells import to_phonopy
 from mlphonon.potentials.potential import Potential
-from tests.crystals import rocksalt
+from tests.helpers.crystals import rocksalt
 
 Check = Callable[[ReferenceCrystal], None]
 Forces = Callable[[list], list[np.ndarray]]

@@ -26,7 +26,7 @@ from mlphonon.potentials.named.store import (
     vouched,
 )
 from mlphonon.potentials.named.verification import verify
-from tests.servers import Server
+from tests.helpers.servers import Server
 
 BODY = bytes(range(256)) * 5000
 SHA256 = hashlib.sha256(BODY).hexdigest()

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from mlphonon.evaluation.bands import ReferencePoints
+from mlphonon.phonons.results import BandStructure
 from mlphonon.report.accuracy.worst import WorstCase, plot_worst
-from mlphonon.results import BandStructure
 
 
 def chain(top: float = 8.0, lowest: float = 0.0) -> BandStructure:

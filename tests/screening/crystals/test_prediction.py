@@ -8,11 +8,11 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from mlphonon import Phonons, compute_phonons
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.screening.crystals.prediction import atoms_per_second, predicted_cost
 from mlphonon.settings import PhononSettings, make_settings
-from tests.crystals import quartz
+from tests.helpers.crystals import quartz
 from tests.screening.conftest import QUICK
 
 

@@ -12,7 +12,7 @@ from phonopy.structure.atomic_data import get_atomic_data
 from scipy import constants
 
 from mlphonon import Phonons, compute_phonons
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
 from mlphonon.force_constants.displacements import make_supercell
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
@@ -28,8 +28,8 @@ from mlphonon.screening.quantities.transport import (
     isotope_rates,
     mean_isotope_rate,
 )
-from tests.crystals import VIEWS, quartz, rocksalt
-from tests.springs import (
+from tests.helpers.crystals import VIEWS, quartz, rocksalt
+from tests.helpers.springs import (
     TO_THZ,
     LatticeSprings,
     NetworkSprings,

@@ -9,7 +9,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from mlphonon import compute_phonons, load_potential
-from mlphonon.crystal import make_crystal
+from mlphonon.crystal.crystal import make_crystal
 from mlphonon.errors import PotentialError
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ase import Atoms, units
+from ase import Atoms
 from ase.build import bulk
 
 from mlphonon import Phonons, compute_phonons
+from mlphonon.crystal.supercell import random_superlattice
 from mlphonon.errors import TrainingError
 from mlphonon.potentials.potential import Potential
-from mlphonon.supercell import random_superlattice
 from mlphonon.training.data.generation import Distortions, check_kinds, distort
 from mlphonon.training.data.waves import Waves
+from mlphonon.units import BOLTZMANN, EV_PER_THZ
 
 
 @pytest.fixture(scope="module")
 def phonons() -> Phonons:
     """Rock salt of springs, exactly harmonic (as the fixture of the same name in conftest)."""
     from mlphonon.potentials.calculator import AsePotential
-    from tests.springs import LatticeSprings, cubic_axes
+    from tests.helpers.springs import LatticeSprings, cubic_axes
 
     springs = AsePotential(LatticeSprings(cubic_axes(2.845), along=3.0, across=0.5))
     crystal = bulk("NaCl", "rocksalt", a=5.69)
@@ -84,9 +85,9 @@ def test_thermal_displacements_hold_half_of_the_energy(
     for atoms in structures:
         found.append(rocksalt_springs.evaluate([atoms])[0].energy)
         frequencies = _frequencies(phonons, atoms)
-        quanta = units._hplanck * units.J * 1e12 * frequencies[frequencies > 0.1]
+        quanta = EV_PER_THZ * frequencies[frequencies > 0.1]
         half = quanta / 2
-        expected.append(float(np.sum(half / 2 / np.tanh(half / (units.kB * 300)))))
+        expected.append(float(np.sum(half / 2 / np.tanh(half / (BOLTZMANN * 300)))))
     assert np.mean(found) == pytest.approx(np.mean(expected), rel=0.06)
 
 
@@ -117,7 +118,7 @@ def test_along_a_mode_forces_pull_straight_back(
     squared = -float((forces * pull).sum() / (pull**2).sum())
     # ASE and phonopy differ in the fifth digit of masses.
     np.testing.assert_allclose(forces, -squared * pull, atol=1e-4)
-    from tests.springs import TO_THZ
+    from tests.helpers.springs import TO_THZ
 
     known = _frequencies(phonons, supercell)
     assert np.abs(known - TO_THZ * np.sqrt(squared)).min() < 1e-3

@@ -7,8 +7,8 @@ import pytest
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from mlphonon.crystal import reduced_formula
-from mlphonon.periodic_table import period_and_group
+from mlphonon.crystal.crystal import reduced_formula
+from mlphonon.crystal.periodic_table import period_and_group
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.training.data.substitution import at_best_volume, substitute
 

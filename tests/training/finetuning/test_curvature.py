@@ -10,11 +10,11 @@ from ase.build import bulk
 from mace.data import AtomicData, Configuration
 from mace.tools import AtomicNumberTable
 
-from mlphonon.potentials.fused import fuse_convolutions
+from mlphonon.potentials.mace.fused import fuse_convolutions
 from mlphonon.training.dataset import collate
 from mlphonon.training.finetuning.curvature import frequency_errors, hessian_products
-from tests.springs import TO_THZ
-from tests.tiny_mace import TINY
+from tests.helpers.springs import TO_THZ
+from tests.helpers.tiny_mace import TINY
 
 NUMBERS = (13, 29)
 

@@ -12,7 +12,7 @@ from ase.build import bulk
 
 from mlphonon import load_potential
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.architecture import save_weights
+from mlphonon.potentials.mace.architecture import save_weights
 from mlphonon.potentials.potential import DescribedPotential
 from mlphonon.potentials.training_space import FILE
 from mlphonon.training.data.frame import Curvature, Frame, Origin, TrainingData

@@ -1,0 +1,1 @@
+"""Phonons at a temperature, by either method."""

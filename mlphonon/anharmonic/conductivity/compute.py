@@ -1,0 +1,229 @@
+"""From a crystal to its heat conductivity: phonons, third order, transport, convergence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlphonon.anharmonic.conductivity.result import HeatConductivity
+from mlphonon.anharmonic.conductivity.settings import (
+    ConductivitySettings,
+    make_conductivity_settings,
+)
+from mlphonon.anharmonic.conductivity.transport import IMAGINARY, conduct
+from mlphonon.anharmonic.third_order.compute import compute_third_order
+from mlphonon.anharmonic.third_order.result import ThirdOrder
+from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
+from mlphonon.anharmonic.third_order.supercell import choose_matrix
+from mlphonon.anharmonic.verdict import anharmonic_verdict
+from mlphonon.crystal.crystal import Crystal
+from mlphonon.force_constants.cells import to_ase
+from mlphonon.force_constants.displacements import make_supercell
+from mlphonon.settings import PhononSettings
+from mlphonon.workflow import Silent, compute_phonons, take_crystal
+
+if TYPE_CHECKING:
+    from mlphonon.phonons.phonons import Phonons
+    from mlphonon.potentials.potential import Potential
+    from mlphonon.workflow import Reporter
+
+LENGTHS = (25.0, 35.0, 50.0, 70.0, 100.0, 140.0)
+"""Of the meshes that are tried, A: each has 2.8 times as many points as the one before."""
+
+COARSE = 30.0
+"""Length of the mesh on which cutoffs are compared, A."""
+
+UNSEEN = 0.05
+"""Relative error of unseen forces above which the third order is named in a warning."""
+
+
+def thermal_conductivity(
+    structure: Any,
+    potential: Any = "embedded",
+    settings: PhononSettings | None = None,
+    *,
+    third_order: ThirdOrderSettings | None = None,
+    device: str = "auto",
+    allow_pickle: bool = False,
+    reporter: Reporter | None = None,
+    **changes: Any,
+) -> HeatConductivity:
+    """Compute the heat conductivity of a crystal's lattice.
+
+    Parameters
+    ----------
+    structure : Atoms, pymatgen Structure, Crystal or path
+        The crystal.
+    potential : str, path, ASE calculator or Potential
+        As `compute_phonons` takes it; one.
+    settings : PhononSettings, optional
+        Of the harmonic phonons.
+    third_order : ThirdOrderSettings, optional
+        Route, supercell and cutoff of the third order.
+    device : {"auto", "cpu", "cuda"}
+        Where a potential that is loaded by name or file runs.
+    allow_pickle : bool
+        Allow a pickled model file that nothing vouches for.
+    reporter : Reporter, optional
+        Is told what is being done.
+    **changes
+        Of `ConductivitySettings`: ``temperatures=[300]``, ``transport="wigner"``, ``mesh``,
+        ``isotope``, ``boundary``, ``cutoff``, ``tolerance``.
+
+    Returns
+    -------
+    HeatConductivity
+
+    Raises
+    ------
+    MlphononError
+        If the crystal, a setting or the potential cannot be used.
+    """
+    from mlphonon.potentials.loading import load_potential
+    from mlphonon.potentials.several import refuse_several
+
+    refuse_several(potential)
+    told = reporter or Silent()
+    chosen = make_conductivity_settings(**changes)
+    harmonic = settings or PhononSettings()
+    crystal = take_crystal(structure, harmonic)
+    with told.step("loading the potential", None):
+        engine = load_potential(potential, device=device, allow_pickle=allow_pickle)
+    phonons = compute_phonons(crystal, engine, harmonic, reporter=told)
+    return conduct_heat(
+        phonons, engine, chosen, third_order or ThirdOrderSettings(), (told, crystal)
+    )
+
+
+def conduct_heat(
+    phonons: Phonons,
+    potential: Potential,
+    settings: ConductivitySettings,
+    third_order: ThirdOrderSettings,
+    context: tuple[Reporter, Crystal | None],
+) -> HeatConductivity:
+    """Compute the heat conductivity of a crystal whose harmonic phonons are known.
+
+    Parameters
+    ----------
+    phonons : Phonons
+        Harmonic.
+    potential : Potential
+        The one they were made with.
+    settings : ConductivitySettings
+        Transport, mesh, temperatures.
+    third_order : ThirdOrderSettings
+        Its cutoff gives way to that of `settings`.
+    context : (Reporter, Crystal or None)
+        Who is told; what a supercell in the settings refers to.
+    """
+    told, crystal = context
+    series: list[tuple[str, float]] = []
+
+    def third(cutoff: float | None) -> ThirdOrder:
+        wanted = third_order.model_copy(update={"cutoff": cutoff})
+        return compute_third_order(phonons, potential, wanted, told, crystal)
+
+    if settings.cutoff == "auto":
+        shells = neighbour_shells(phonons, choose_matrix(phonons, third_order, crystal))
+        found, unsettled = _grow_cutoff(third, shells, settings, told, series)
+    else:
+        found, unsettled = third(settings.cutoff), None
+    if settings.mesh == "converged":
+        result, unsettled_mesh = _grow_mesh(found, settings, told, series)
+    else:
+        result, unsettled_mesh = conduct(found.phono3py, settings, told), None
+    warnings = [*result.record.warnings, *(w for w in (unsettled, unsettled_mesh) if w)]
+    if found.provenance.held_out > UNSEEN:
+        warnings.append(
+            f"the third order misses unseen forces by {100 * found.provenance.held_out:.0f} %:"
+            " enlarge its cutoff or supercell"
+        )
+    update = {
+        "settings": settings,
+        "harmonic": phonons.record,
+        "third_order": found.provenance,
+        "warnings": tuple(warnings),
+        "series": tuple(series),
+        "verdict": _verdict(phonons, result),
+    }
+    return replace(result, record=result.record.model_copy(update=update))
+
+
+def _verdict(phonons: Phonons, result: HeatConductivity) -> str:
+    unstable = float(result.frequencies.min()) < IMAGINARY
+    return "do not use" if unstable else anharmonic_verdict(phonons.trust)
+
+
+def neighbour_shells(phonons: Phonons, matrix: np.ndarray) -> list[float]:
+    """Return distances halfway between shells of neighbours in a supercell, A, ascending.
+
+    Parameters
+    ----------
+    phonons : Phonons
+        Whose primitive cell is taken.
+    matrix : ndarray of int, shape (3, 3)
+        Of the supercell.
+    """
+    phonopy = make_supercell(phonons.atoms, matrix, phonons.record.settings.symprec)
+    supercell = to_ase(phonopy.supercell)
+    first = [int(i) for i in phonopy.primitive.p2s_map]
+    distances = np.concatenate(
+        [supercell.get_distances(i, range(len(supercell)), mic=True) for i in first]
+    )
+    shells = np.unique(np.round(distances[distances > 0.1], 2))
+    # Shells less than a quarter of an angstrom apart are taken together.
+    edges = [(a + b) / 2 for a, b in pairwise(shells) if b - a > 0.25]
+    return [float(edge) for edge in edges]
+
+
+def _grow_cutoff(
+    third: Any,
+    shells: list[float],
+    settings: ConductivitySettings,
+    told: Reporter,
+    series: list[tuple[str, float]],
+) -> tuple[ThirdOrder, str | None]:
+    """Add shells of neighbours until the conductivity has settled; the first shell is never enough.
+
+    Settled means: two changes in a row were within the tolerance.
+    """
+    coarse = settings.model_copy(update={"mesh": COARSE, "temperatures": settings.temperatures[:1]})
+    values: list[float] = []
+    for cutoff in [*shells[1:], None]:
+        found = third(cutoff)
+        values.append(float(conduct(found.phono3py, coarse, told).average[0]))
+        series.append((f"cutoff {cutoff or 'none'}" + (" A" if cutoff else ""), values[-1]))
+        if _settled(values, settings.tolerance, 2):
+            return found, None
+    # All that the supercell has was taken: that is what is done without a cutoff.
+    return found, None
+
+
+def _grow_mesh(
+    third: ThirdOrder,
+    settings: ConductivitySettings,
+    told: Reporter,
+    series: list[tuple[str, float]],
+) -> tuple[HeatConductivity, str | None]:
+    """Refine the mesh until the conductivity has settled; say so if it has not."""
+    values: list[float] = []
+    for length in LENGTHS:
+        result = conduct(third.phono3py, settings.model_copy(update={"mesh": length}), told)
+        values.append(float(result.average[0]))
+        series.append((f"mesh {'x'.join(str(n) for n in result.record.mesh)}", values[-1]))
+        if _settled(values, settings.tolerance, 1):
+            return result, None
+    change = abs(values[-1] / values[-2] - 1)
+    return result, f"the mesh is not converged: the last step changed {100 * change:.0f} %"
+
+
+def _settled(values: list[float], tolerance: float, times: int) -> bool:
+    """Whether the last changes, so many in a row, were within the tolerance."""
+    if len(values) <= times:
+        return False
+    last = np.array(values[-times - 1 :])
+    return bool((np.abs(np.diff(last)) <= tolerance * np.abs(last[1:])).all())

@@ -1,0 +1,216 @@
+"""Grueneisen parameters from phonons at two volumes. phonopy takes the differences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from mlphonon.anharmonic.gruneisen.result import (
+    SOFT,
+    Gruneisen,
+    GruneisenRecord,
+    heat_weights,
+)
+from mlphonon.anharmonic.strained import strained_phonons, volume_stretch
+from mlphonon.anharmonic.verdict import anharmonic_verdict
+from mlphonon.crystal.crystal import space_group_number
+from mlphonon.errors import PotentialError
+from mlphonon.system.threads import one_blas_thread
+from mlphonon.workflow import Silent
+
+if TYPE_CHECKING:
+    from phonopy import Phonopy
+
+    from mlphonon.phonons.phonons import Phonons
+    from mlphonon.potentials.potential import Potential
+    from mlphonon.workflow import Reporter
+
+NONLINEAR = 0.1
+"""Change of the mean with twice the strain above which a warning is given."""
+
+
+class GruneisenSettings(BaseModel):
+    """What decides Grueneisen parameters, apart from the phonons and the potential."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    strain: float = Field(default=0.005, gt=0, lt=0.1)
+    """Relative change of the volume, either way; a second pair is twice as far apart, to see that
+    frequencies answer in proportion."""
+
+    cell: Literal["shape", "isotropic"] = "shape"
+    """Whether the shape of a cell that is not cubic relaxes at its new volume."""
+
+    third_order: bool = False
+    """Compare with gamma by third-order force constants."""
+
+
+def gruneisen_parameters(
+    phonons: Phonons,
+    potential: Potential | None = None,
+    settings: GruneisenSettings | None = None,
+    reporter: Reporter | None = None,
+) -> Gruneisen:
+    """Compute mode Grueneisen parameters from differences between volumes.
+
+    Positions relax at each volume, and the shape of a cell that is not cubic; so these are the
+    changes under hydrostatic pressure.
+
+    Parameters
+    ----------
+    phonons : Phonons
+        At the minimum.
+    potential : Potential, optional
+        The one they were made with; loaded by its name otherwise.
+    settings : GruneisenSettings, optional
+        Strain.
+    reporter : Reporter, optional
+        Is told what is being done.
+
+    Raises
+    ------
+    PotentialError
+        If the potential is not given and cannot be loaded as it was.
+    RelaxationError
+        If a strained crystal does not relax.
+    """
+    chosen, told = settings or GruneisenSettings(), reporter or Silent()
+    engine = potential or potential_of(phonons)
+    number = space_group_number(phonons.record.spacegroup)
+    shape = chosen.cell == "shape" and number < 195
+    relaxes: Literal["shape", "none"] = "shape" if shape else "none"
+
+    def at(strain: float) -> Phonopy:
+        told.say(f"volume {100 * strain:+g} %")
+        stretch = volume_stretch(strain)
+        return strained_phonons(phonons, engine, stretch, relaxes, told).phonopy
+
+    pairs = {n: (at(n * chosen.strain), at(-n * chosen.strain)) for n in (1, 2)}
+    mesh = {n: _on_mesh(phonons, *pair) for n, pair in pairs.items()}
+    qpoints, weights, frequencies, gamma = mesh[1]
+    share = heat_weights(frequencies, weights, 300.0)
+    mean = float((share * gamma).sum())
+    nonlinearity = abs(float((share * mesh[2][3]).sum()) - mean) / max(abs(mean), 1e-3)
+    by_third, difference = None, None
+    if chosen.third_order:
+        from mlphonon.anharmonic.gruneisen.by_third_order import gamma_by_third_order
+
+        by_third = gamma_by_third_order(phonons, engine, qpoints, told)
+        difference = float(np.sqrt((share * (by_third - gamma) ** 2).sum()))
+    warnings = _warnings(phonons, nonlinearity)
+    distances, path_frequencies, path_gamma = _on_path(phonons, *pairs[1])
+    return Gruneisen(
+        qpoints=qpoints,
+        weights=weights,
+        frequencies=frequencies,
+        gamma=gamma,
+        path_distances=distances,
+        path_frequencies=path_frequencies,
+        path_gamma=path_gamma,
+        path_labels=phonons.bands().labels,
+        third_order=by_third,
+        record=GruneisenRecord(
+            harmonic=phonons.record,
+            strain=chosen.strain,
+            cell=relaxes,
+            nonlinearity=nonlinearity,
+            third_order_difference=difference,
+            warnings=tuple(warnings),
+            verdict=anharmonic_verdict(phonons.trust),
+        ),
+    )
+
+
+def potential_of(phonons: Phonons) -> Potential:
+    """Load the potential that phonons were made with.
+
+    Raises
+    ------
+    PotentialError
+        If there is none of its name, or its weights are others now.
+    """
+    from mlphonon.potentials.loading import load_potential
+
+    made_with = phonons.record.potential
+    if made_with.get("sha256") is None:
+        raise PotentialError(
+            f"potential '{made_with['name']}' cannot be loaded by its name",
+            "the phonons say nothing of its weights",
+            "give it: phonons.gruneisen(potential)",
+        )
+    dtype = made_with["dtype"] if made_with["dtype"] in ("float32", "float64") else "float64"
+    found = load_potential(made_with["name"], dtype=dtype)
+    if found.info.sha256 != made_with["sha256"]:
+        raise PotentialError(
+            f"the weights of potential '{made_with['name']}' are others than those of the phonons",
+            f"{str(found.info.sha256)[:8]}... and {str(made_with['sha256'])[:8]}...",
+            "compute the phonons again, or give the potential",
+        )
+    return found
+
+
+def _differences(phonons: Phonons, larger: Phonopy, smaller: Phonopy) -> Any:
+    from phonopy import PhonopyGruneisen
+
+    return PhonopyGruneisen(phonons.phonopy, larger, smaller)
+
+
+def _on_mesh(
+    phonons: Phonons, larger: Phonopy, smaller: Phonopy
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return q-points, weights, frequencies (THz, ascending) and gamma on the mesh."""
+    _ = phonons.mesh
+    numbers = phonons.phonopy.mesh.mesh_numbers
+    with one_blas_thread(), np.errstate(divide="ignore", invalid="ignore"):
+        found = _differences(phonons, larger, smaller)
+        found.set_mesh(numbers, is_gamma_center=True)
+        qpoints, weights, frequencies, _, gamma = found.get_mesh()
+    return _ascending(qpoints, weights, frequencies, gamma)
+
+
+def _ascending(
+    qpoints: Any, weights: Any, frequencies: Any, gamma: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    frequencies, gamma = np.asarray(frequencies), np.asarray(gamma)
+    order = np.argsort(frequencies, axis=1)
+    frequencies = np.take_along_axis(frequencies, order, axis=1)
+    gamma = np.take_along_axis(gamma, order, axis=1)
+    # Where a frequency vanishes there is no gamma.
+    gamma = np.where(np.abs(frequencies) > SOFT, gamma, 0.0)
+    return np.asarray(qpoints), np.asarray(weights), frequencies, gamma
+
+
+def _on_path(
+    phonons: Phonons, larger: Phonopy, smaller: Phonopy
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    """Return distances, frequencies and gamma along the band path."""
+    bands = phonons.bands()
+    with one_blas_thread(), np.errstate(divide="ignore", invalid="ignore"):
+        found = _differences(phonons, larger, smaller)
+        found.set_band_structure(list(bands.segments))
+        _, _, frequencies, _, gamma = found.get_band_structure()
+    return (
+        bands.distances,
+        tuple(np.asarray(f) for f in frequencies),
+        # Where a frequency vanishes there is no gamma, and nothing is drawn.
+        tuple(
+            np.where(np.abs(f) > SOFT, g, np.nan) for f, g in zip(frequencies, gamma, strict=True)
+        ),
+    )
+
+
+def _warnings(phonons: Phonons, nonlinearity: float) -> list[str]:
+    said = []
+    if not phonons.stability.stable_by_threshold:
+        said.append(
+            f"{phonons.stability.describe()}: gamma of imaginary modes means nothing, and they are"
+            " left out of means"
+        )
+    if nonlinearity > NONLINEAR:
+        said.append(
+            f"twice the strain changes the mean by {100 * nonlinearity:.0f} %: frequencies do not"
+            " answer in proportion"
+        )
+    return said

@@ -1,1 +1,0 @@
-"""Calculations of phonopy and phono3py, read whatever program made their forces."""

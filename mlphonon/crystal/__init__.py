@@ -1,0 +1,1 @@
+"""Crystals: read, checked, brought to the standard setting, expanded."""

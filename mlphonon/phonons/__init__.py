@@ -1,0 +1,1 @@
+"""The phonons of a crystal and all that they can be asked."""

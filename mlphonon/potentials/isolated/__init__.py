@@ -1,0 +1,1 @@
+"""Potentials that run in Python environments of their own."""

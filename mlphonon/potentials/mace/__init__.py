@@ -1,0 +1,1 @@
+"""MACE models as potentials."""

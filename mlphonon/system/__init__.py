@@ -1,0 +1,1 @@
+"""What the machine is asked for: threads, child processes, silence of noisy libraries."""

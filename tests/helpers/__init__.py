@@ -1,0 +1,1 @@
+"""What tests of several rooms share: crystals, springs with known answers, programs, servers."""

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from ase.data import atomic_numbers
 
-from mlphonon.potentials.architecture import MaceArchitecture, load_weights, save_weights
-from mlphonon.potentials.fused import fuse_convolutions
+from mlphonon.potentials.mace.architecture import MaceArchitecture, load_weights, save_weights
+from mlphonon.potentials.mace.fused import fuse_convolutions
 from mlphonon.training.curvature.frames import LabelledFrame, frame_errors
 from mlphonon.training.dataset import read_frames
 from mlphonon.training.quick_mace import QuickMace

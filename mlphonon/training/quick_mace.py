@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mlphonon.potentials.fused import ElementLinear
+from mlphonon.potentials.mace.fused import ElementLinear
 from mlphonon.training.packed_graphs import PackedGraphs
 
 INVARIANTS = ((0,), (1, 2, 3), (4, 5, 6, 7, 8))
@@ -30,7 +30,7 @@ L_MAX = 2
 
 
 class QuickMace:
-    """Energies and forces of a fused MACE (`mlphonon.potentials.fused`), by its own weights.
+    """Energies and forces of a fused MACE (`mlphonon.potentials.mace.fused`), by its own weights.
 
     Parameters
     ----------

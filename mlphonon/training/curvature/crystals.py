@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mlphonon.crystal import reduced_formula
+from mlphonon.crystal.crystal import reduced_formula
 from mlphonon.training.curvature.modes import ModeSpace
 from mlphonon.training.curvature.split import is_validation
 from mlphonon.training.data.folding import PeriodicConstants
@@ -20,6 +20,9 @@ from mlphonon.training.quick_mace import QuickMace
 STEP = 0.003
 """A; root mean square of displacements. Shorter ones drown in the rounding of single precision,
 longer ones hear the third order."""
+
+LARGEST = 40
+"""Atoms of a primitive cell; few crystals have more, and these cost too much."""
 
 Places = dict[int, int]
 """Index among a model's elements of each atomic number."""
@@ -74,7 +77,7 @@ class CurvedCrystal:
 def read_crystals(
     folder: Path, known: Sequence[int], most_atoms: int, r_max: float
 ) -> list[CurvedCrystal]:
-    """Read all crystals of known elements whose primitive cells are no larger than `most_atoms`.
+    """Read all crystals of known elements whose primitive cells have at most `LARGEST` atoms.
 
     Parameters
     ----------
@@ -83,7 +86,7 @@ def read_crystals(
     known : sequence of int
         Atomic numbers.
     most_atoms : int
-        Of a primitive cell, and of the supercells where smaller ones fit.
+        Of the small supercells; a primitive cell that has more is taken by itself.
     r_max : float
         Reach of the model, A.
     """
@@ -92,7 +95,7 @@ def read_crystals(
         constants = PeriodicConstants.load(path)
         n_atoms = len(constants.numbers)
         # Of one atom in one place nothing can move against anything.
-        if n_atoms > most_atoms or not set(constants.numbers.tolist()) <= set(known):
+        if n_atoms > LARGEST or not set(constants.numbers.tolist()) <= set(known):
             continue
         lattices = tuple(constants.superlattices(most_atoms))
         largest = n_atoms * abs(round(np.linalg.det(lattices[0])))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from mlphonon.crystal import reduced_formula
+from mlphonon.crystal.crystal import reduced_formula
 from mlphonon.training.curvature.split import is_validation
 from mlphonon.training.dataset import read_frames
 from mlphonon.training.packed_graphs import PackedGraphs, join

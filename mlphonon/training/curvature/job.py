@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from mlphonon.potentials.architecture import MaceArchitecture, load_weights, save_weights
-from mlphonon.potentials.fused import fuse_convolutions
+from mlphonon.potentials.mace.architecture import MaceArchitecture, load_weights, save_weights
+from mlphonon.potentials.mace.fused import fuse_convolutions
 from mlphonon.training.curvature.crystals import (
     CellStore,
     CurvedCrystal,

@@ -75,7 +75,9 @@ def main() -> None:
     architecture = old.model_copy(update=change | {"atomic_energies": tuple(energies)})
     options.output.mkdir(parents=True, exist_ok=True)
     save_weights(new, architecture, options.output)
-    print(f"{count} frames, forces off by {1e3 * error:.0f} meV/A; free atom {energies[place]:.3f} eV")
+    print(
+        f"{count} frames, forces off by {1e3 * error:.0f} meV/A; free atom {energies[place]:.3f} eV"
+    )
 
 
 def measured(model, numbers, number: int, paths: list[Path]) -> tuple[float, float, int]:

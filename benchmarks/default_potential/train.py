@@ -1,6 +1,6 @@
 """Teach a potential DFT's curvature and a teacher's frames; the same command goes on.
 
-    python benchmarks/default_potential/train.py SETTINGS.yaml --start FOLDER --constants FOLDER \
+python benchmarks/default_potential/train.py SETTINGS.yaml --start FOLDER --constants FOLDER \
         --frames FILE --frames FILE -o RUN
 """
 

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from mlphonon.errors import ResultError
+from mlphonon.readers.reading import reading
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
@@ -28,7 +29,9 @@ CELLS = ("POSCAR-unitcell", "POSCAR")
 CONFS = ("phonopy.conf", "disp.conf", "mesh.conf", "band.conf")
 """Files that name the supercell, the surest first."""
 
-WANTED = frozenset({*CELLS, *CONFS, "SPOSCAR", "disp.yaml", "FORCE_SETS", "FORCE_CONSTANTS", "BORN"})
+WANTED = frozenset(
+    {*CELLS, *CONFS, "SPOSCAR", "disp.yaml", "FORCE_SETS", "FORCE_CONSTANTS", "BORN"}
+)
 """Files of a calculation that are read; others are not looked at."""
 
 MEMBER_LIMIT = 64_000_000
@@ -81,7 +84,7 @@ class ClassicCalculation:
         """Return the unit cell, in A."""
         from phonopy.interface.vasp import read_vasp_from_strings
 
-        with _damage(self.name, "the unit cell"):
+        with reading(Path(self.name), "the unit cell"):
             return read_vasp_from_strings(self.text(*CELLS))
 
     def phonopy(self) -> Phonopy:
@@ -95,12 +98,12 @@ class ClassicCalculation:
         from phonopy import Phonopy
 
         unitcell = self.unitcell()
-        with _damage(self.name, "phonopy.conf"):
+        with reading(Path(self.name), "phonopy.conf"):
             supercell = self._supercell_matrix(unitcell)
             primitive = primitive_matrix(self.conf())
             phonopy = Phonopy(unitcell, supercell, primitive_matrix=primitive, log_level=0)
         self._check_supercell(phonopy)
-        with _damage(self.name, "its forces"):
+        with reading(Path(self.name), "its forces"):
             self._add_forces(phonopy)
         return phonopy
 
@@ -116,7 +119,7 @@ class ClassicCalculation:
 
         if "BORN" not in self.texts:
             return None
-        with _damage(self.name, "BORN"):
+        with reading(Path(self.name), "BORN"):
             found = parse_BORN_from_strings(
                 self.texts["BORN"], phonopy.primitive, symprec=1e-5, is_symmetry=True
             )
@@ -144,7 +147,7 @@ class ClassicCalculation:
             return
         from phonopy.interface.vasp import read_vasp_from_strings
 
-        with _damage(self.name, "SPOSCAR"):
+        with reading(Path(self.name), "SPOSCAR"):
             given, made = read_vasp_from_strings(self.texts["SPOSCAR"]), phonopy.supercell
             if given.symbols != made.symbols:
                 raise ValueError("its atoms are not those of the supercell")
@@ -157,9 +160,7 @@ class ClassicCalculation:
 
         n_atoms = len(phonopy.supercell)
         if "FORCE_SETS" in self.texts:
-            phonopy.dataset = parse_FORCE_SETS_from_strings(
-                self.texts["FORCE_SETS"], natom=n_atoms
-            )
+            phonopy.dataset = parse_FORCE_SETS_from_strings(self.texts["FORCE_SETS"], natom=n_atoms)
             phonopy.produce_force_constants(show_drift=False)
         else:
             constants = parse_force_constants(self.text("FORCE_SETS", "FORCE_CONSTANTS"))
@@ -230,10 +231,14 @@ def read_classic(path: Path) -> ClassicCalculation:
     name = path.name
     for ending in (".lzma", ".xz", ".gz", ".bz2", ".tgz", ".tar"):
         name = name.removesuffix(ending)
-    with _damage(str(path)):
+    pairs: Iterator[tuple[str, bytes]]
+    with reading(path):
         if path.is_dir():
-            pairs = ((file.name, file.read_bytes()) for file in sorted(path.iterdir()) if
-                     file.name in WANTED and file.stat().st_size <= MEMBER_LIMIT)
+            pairs = (
+                (file.name, file.read_bytes())
+                for file in sorted(path.iterdir())
+                if file.name in WANTED and file.stat().st_size <= MEMBER_LIMIT
+            )
         else:
             pairs = _members(path)
         return ClassicCalculation(name, {file: raw.decode() for file, raw in pairs})
@@ -256,24 +261,10 @@ def _opened(path: Path) -> IO[bytes]:
     import lzma
 
     openers: dict[str, Callable[[Path], Any]] = {
-        ".lzma": lzma.open, ".xz": lzma.open, ".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open,
+        ".lzma": lzma.open,
+        ".xz": lzma.open,
+        ".gz": gzip.open,
+        ".tgz": gzip.open,
+        ".bz2": bz2.open,
     }
     return openers.get(path.suffix, lambda path: io.BytesIO(path.read_bytes()))(path)
-
-
-class _damage:
-    """Turn whatever a damaged file raises into a `ResultError` that names it."""
-
-    def __init__(self, name: str, part: str = "") -> None:
-        self._what = f"{part} in {name}" if part else name
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, Exception) and not isinstance(error, ResultError):
-            raise ResultError(
-                f"cannot read {self._what}",
-                f"{type(error).__name__}: {error}".partition("\n")[0],
-                "bring it again, or take it away",
-            ) from error

@@ -70,7 +70,11 @@ class PackedGraphs:
 
 
 def pack(
-    elements: np.ndarray, positions: np.ndarray, edges: np.ndarray, offsets: np.ndarray, r_max: float
+    elements: np.ndarray,
+    positions: np.ndarray,
+    edges: np.ndarray,
+    offsets: np.ndarray,
+    r_max: float,
 ) -> PackedGraphs:
     """Lay out the neighbours of one crystal.
 

@@ -15,6 +15,7 @@ from mlphonon.evaluation.references.keys import in_fair_order
 from mlphonon.evaluation.references.mdr import MDR_10K_PBE, MDR_10K_PBESOL
 from mlphonon.evaluation.references.mp_dfpt import MP_DFPT
 from mlphonon.evaluation.references.phonondb import PHONONDB_103, PHONONDB_103_NAC
+from mlphonon.evaluation.references.phonondb_2018 import PHONONDB_2018
 from mlphonon.evaluation.references.reference import Crystals, ReferenceCrystal, ReferenceSet
 
 SETS = {
@@ -22,6 +23,7 @@ SETS = {
     for reference in (
         PHONONDB_103,
         PHONONDB_103_NAC,
+        PHONONDB_2018,
         MDR_10K_PBE,
         MDR_10K_PBESOL,
         ALEXANDRIA_BINARY,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -103,9 +103,7 @@ def read_crystals(
             continue
         neighbours = n_atoms / abs(np.linalg.det(constants.cell)) * 4 / 3 * np.pi * r_max**3
         formula = reduced_formula(constants.supercell(np.eye(3, dtype=int)))
-        found.append(
-            CurvedCrystal(path.stem, formula, constants, lattices, largest, neighbours)
-        )
+        found.append(CurvedCrystal(path.stem, formula, constants, lattices, largest, neighbours))
     return found
 
 
@@ -134,10 +132,6 @@ class CellStore:
             if len(self._kept) > self.room:
                 self._kept.popitem(last=False)
         return self._kept[key]
-
-
-Asking = Callable[[PackedGraphs, torch.Tensor], torch.Tensor]
-"""Graphs and positions to forces."""
 
 
 def mode_errors(

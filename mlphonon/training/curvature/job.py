@@ -131,16 +131,12 @@ class CurvatureJob:
         self.architecture = MaceArchitecture.model_validate_json(path.read_text())
         numbers, r_max = self.architecture.atomic_numbers, self.architecture.r_max
         places = {z: place for place, z in enumerate(numbers)}
-        crystals = read_crystals(
-            self.sources.constants, numbers, self.settings.most_atoms, r_max
-        )
+        crystals = read_crystals(self.sources.constants, numbers, self.settings.most_atoms, r_max)
         self.training, held = split_crystals(crystals)
         self.frames, held_frames = read_labelled(self.sources.frames, places, r_max)
         rng = np.random.default_rng(0)
         self.held = [held[i] for i in rng.permutation(len(held))[:JUDGED]]
-        self.held_frames = [
-            held_frames[i] for i in rng.permutation(len(held_frames))[: 2 * JUDGED]
-        ]
+        self.held_frames = [held_frames[i] for i in rng.permutation(len(held_frames))[: 2 * JUDGED]]
         self.store = CellStore(places, r_max)
         self._digest = self.sources.digest()
 
@@ -196,9 +192,9 @@ class CurvatureJob:
         return loss
 
     def validate(self, model: torch.nn.Module) -> tuple[dict[str, float], float | None]:
-        """Return errors of validation crystals (THz) and frames (meV/A, meV/atom); the first counts.
+        """Return errors of validation crystals (THz) and frames (meV/A, meV/atom).
 
-        Directions are the same at each report.
+        The first is the score. Directions are the same at each report.
         """
         quick, rng = QuickMace(model), np.random.default_rng(0)
         off = [

@@ -11,7 +11,7 @@ SALT = "phonondb-2018"
 
 
 def is_validation(formula: str) -> bool:
-    """Tell whether a reduced formula (`mlphonon.crystal.crystal.reduced_formula`) is for validation.
+    """Tell whether a reduced formula is for validation; as `reduced_formula` writes it.
 
     The first eight hexadecimal digits of SHA-256 of ``"phonondb-2018:FORMULA"``, as a fraction of
     the largest, are below 0.1.

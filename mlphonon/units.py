@@ -25,3 +25,9 @@ EV_PER_THZ = BOLTZMANN * KELVIN_PER_THZ
 
 GPA_PER_EV_PER_A3 = 160.21766340
 """eV/A^3, GPa."""
+
+G_PER_CM3_PER_AMU_PER_A3 = 1.660539040
+"""amu/A^3 (CODATA 2014, as ASE has it), g/cm^3."""
+
+GPA_PER_AMU_THZ2_PER_A = 1.660539040e-2
+"""A density times a velocity squared, amu/A^3 (A THz)^2, GPa."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlphonon.units import G_PER_CM3_PER_AMU_PER_A3
+from mlphonon.units import G_PER_CM3
 
 if TYPE_CHECKING:
     from mlphonon.phonons.phonons import Phonons
@@ -24,4 +24,4 @@ def volume_per_atom(phonons: Phonons) -> float:
 def density(phonons: Phonons) -> float:
     """Return mass over volume, g/cm^3."""
     cell = phonons.phonopy.primitive
-    return float(cell.masses.sum() / cell.volume * G_PER_CM3_PER_AMU_PER_A3)
+    return float(cell.masses.sum() / cell.volume * G_PER_CM3)

@@ -20,7 +20,7 @@ import numpy as np
 
 from mlphonon.errors import MlphononError
 from mlphonon.system.threads import one_blas_thread
-from mlphonon.units import GPA_PER_AMU_THZ2_PER_A
+from mlphonon.units import AMU
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
@@ -35,6 +35,8 @@ MANY = 2000
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 VOIGT_INDEX = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
+TO_GPA = AMU * 1e25
+"""From amu (A THz)^2/A^3, a density times a velocity squared, to GPa."""
 
 
 class UnstableWavesError(MlphononError):
@@ -81,7 +83,7 @@ class Elasticity:
             matrices = _christoffel(phonopy, directions)
         cell = phonopy.primitive
         density = float(cell.masses.sum() / cell.volume)
-        tensor = _solve_for_constants(directions, density * matrices) * GPA_PER_AMU_THZ2_PER_A
+        tensor = _solve_for_constants(directions, density * matrices) * TO_GPA
         if min(np.linalg.eigvalsh(matrices).min(), np.linalg.eigvalsh(tensor).min()) <= 0:
             raise UnstableWavesError(
                 "the crystal is unstable in the limit of long waves",
@@ -93,7 +95,7 @@ class Elasticity:
         """Return sound velocities along unit vectors of shape (n, 3), km/s, shape (n, 3)."""
         full = self.tensor[VOIGT_INDEX[:, :, None, None], VOIGT_INDEX]
         matrices = np.einsum("ijkl,nj,nl->nik", full, directions, directions)
-        squared = np.linalg.eigvalsh(matrices) / (self.density * GPA_PER_AMU_THZ2_PER_A)
+        squared = np.linalg.eigvalsh(matrices) / (self.density * TO_GPA)
         return np.sqrt(squared) / 10  # A THz are 100 m/s
 
     @property

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from mlphonon.errors import ResultError
+from mlphonon.readers.phonopy_calculation import finish
 from mlphonon.readers.reading import reading
 
 if TYPE_CHECKING:
@@ -158,19 +159,13 @@ class ClassicCalculation:
     def _add_forces(self, phonopy: Phonopy) -> None:
         from phonopy.file_IO import parse_FORCE_SETS_from_strings
 
-        n_atoms = len(phonopy.supercell)
         if "FORCE_SETS" in self.texts:
-            phonopy.dataset = parse_FORCE_SETS_from_strings(self.texts["FORCE_SETS"], natom=n_atoms)
-            phonopy.produce_force_constants(show_drift=False)
+            n_atoms = len(phonopy.supercell)
+            dataset = parse_FORCE_SETS_from_strings(self.texts["FORCE_SETS"], natom=n_atoms)
+            finish(phonopy, dataset=dataset)
         else:
-            constants = parse_force_constants(self.text("FORCE_SETS", "FORCE_CONSTANTS"))
-            expected = {(n, n_atoms, 3, 3) for n in (n_atoms, len(phonopy.primitive))}
-            if constants.shape not in expected:
-                raise ValueError(f"force constants of shape {constants.shape}")
-            phonopy.force_constants = constants
-        if not np.isfinite(phonopy.force_constants).all():
-            raise ValueError("force constants are not numbers")
-        phonopy.symmetrize_force_constants(level=3)
+            text = self.text("FORCE_SETS", "FORCE_CONSTANTS")
+            finish(phonopy, constants=parse_force_constants(text))
 
 
 def parse_conf(text: str) -> dict[str, str]:
@@ -213,6 +208,15 @@ def parse_force_constants(text: str) -> np.ndarray:
     shape = (rows[0], rows[-1])
     numbers = np.array(rest.split(), dtype=float).reshape(shape[0] * shape[1], 2 + 9)
     return numbers[:, 2:].reshape(*shape, 3, 3)
+
+
+def is_classic(folder: Path) -> bool:
+    """Whether a folder holds a unit cell and forces or force constants of that time."""
+
+    def holds(*names: str) -> bool:
+        return any((folder / name).is_file() for name in names)
+
+    return holds(*CELLS) and holds("FORCE_SETS", "FORCE_CONSTANTS")
 
 
 def is_archive(path: Path) -> bool:

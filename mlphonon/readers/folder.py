@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlphonon.errors import ResultError
+from mlphonon.readers.classic_phonopy import WANTED, is_classic, read_classic
 from mlphonon.readers.phono3py_calculation import displaced_pairs, load_phono3py
 from mlphonon.readers.phonopy_calculation import load_phonopy
 
@@ -45,6 +46,8 @@ def load_calculation(folder: Path) -> Phonopy:
         If it cannot be read.
     """
     settings = find_settings(folder)
+    if settings is None and is_classic(folder):
+        return read_classic(folder).phonopy()
     if settings is None:
         raise ResultError(f"there is no phonopy calculation in {folder}")
     beside = {path.name: path for path in files_beside(folder)}
@@ -65,6 +68,11 @@ def load_pairs(folder: Path) -> list[tuple[Atoms, np.ndarray]]:
     return displaced_pairs(settings, {path.name: path for path in files_beside(folder)})
 
 
+def holds_calculation(folder: Path) -> bool:
+    """Whether a folder holds a calculation, of today or of before there were settings in YAML."""
+    return find_settings(folder) is not None or is_classic(folder)
+
+
 def find_settings(folder: Path) -> Path | None:
     """Return the best of the `SETTINGS` in a folder, or None."""
     paths = (folder / f"{name}{end}" for name in SETTINGS for end in ENDS)
@@ -76,8 +84,10 @@ def _program(settings: Path) -> str:
 
 
 def files_beside(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder that hold forces or force constants of its settings."""
+    """Yield the files in a folder that are read beside its settings, or without any."""
     settings = find_settings(folder)
+    if settings is None:
+        yield from sorted(path for path in folder.iterdir() if path.name in WANTED)
     for name in FORCES[_program(settings)] if settings else ():
         yield from sorted(path for path in folder.glob(name) if path.is_file())
 

@@ -12,8 +12,9 @@ from mlphonon.crystal.crystal import reduced_formula
 from mlphonon.errors import ResultError, TrainingError
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.force_constants.displacements import displaced_structures
+from mlphonon.readers.classic_phonopy import is_archive, read_classic
 from mlphonon.readers.folder import (
-    find_settings,
+    holds_calculation,
     is_part_of_calculation,
     load_calculation,
     load_pairs,
@@ -81,14 +82,18 @@ def _calculation_folder(path: Path) -> Path | None:
 
 def _read(path: Path, folder: Path | None, origin: Origin) -> TrainingData:
     if folder is not None:
-        if find_settings(folder) is None:
+        if not holds_calculation(folder):
             raise TrainingError(
                 f"{folder} holds no phonopy calculation",
-                "there is no phonopy_params.yaml, phonopy_disp.yaml or the like in it",
+                "there is no phonopy_params.yaml, phonopy_disp.yaml or the like in it, nor a POSCAR"
+                " with FORCE_SETS",
                 "give files, or the folder that holds it",
             )
         name = folder.resolve().name
         return _from_calculation(load_calculation(folder), load_pairs(folder), name, origin)
+    if is_archive(path):
+        classic = read_classic(path)
+        return _from_calculation(classic.phonopy(), [], classic.name, origin)
     if ".yaml" in path.suffixes:
         return _from_calculation(load_phonopy(path), [], path.name.partition(".")[0], origin)
     if path.suffix in (".h5", ".hdf5"):

@@ -40,6 +40,7 @@ def test_sets_are_found_by_name() -> None:
     assert list(SETS) == [
         "phonondb-103",
         "phonondb-103-nac",
+        "phonondb-2018",
         "mdr-10k-pbe",
         "mdr-10k-pbesol",
         "alexandria-binary",

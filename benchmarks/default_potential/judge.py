@@ -23,6 +23,9 @@ from mlphonon.training.curvature.judging import judge, summary
 from mlphonon.training.quick_mace import QuickMace
 
 
+YTTERBIUM = 70
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -39,10 +42,10 @@ def main() -> None:
     quick = QuickMace(model)
     store = CellStore({z: i for i, z in enumerate(numbers)}, quick.r_max)
     _, held = split_crystals(read_crystals(options.constants, numbers, 20, quick.r_max))
-    # Crystals of elements that an older potential does not know would be counted for one only.
-    held = [one for one in held if 70 not in one.constants.numbers][
-        :: 1 if options.limit is None else max(1, len(held) // options.limit)
-    ]
+    # An older potential does not know ytterbium; all are judged by the same crystals.
+    held = [one for one in held if YTTERBIUM not in one.constants.numbers]
+    if options.limit is not None:
+        held = held[:: max(1, len(held) // options.limit)]
     taught = first_lesson(options.first)
     errors = judge(quick, held, store)
     new = [one for one in errors if canonical(one.formula) not in taught]
@@ -51,8 +54,8 @@ def main() -> None:
     options.output.write_text(
         json.dumps({**parts, "crystals": [asdict(one) for one in errors]}, indent=0) + "\n"
     )
-    for name, numbers_ in parts.items():
-        print(name, {key: round(value, 3) for key, value in numbers_.items()})
+    for name, found in parts.items():
+        print(name, {key: round(value, 3) for key, value in found.items()})
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ from __future__ import annotations
 import argparse
 import gzip
 import io
+import os
 import time
+import zlib
 from pathlib import Path
 
 import ase.io
@@ -33,10 +35,20 @@ MOST_FORCE = 60.0
 
 
 def read(path: Path) -> list:
+    """Return the frames of a file; a last member that was cut short is cut off, and named."""
     if not path.exists():
         return []
-    text = gzip.decompress(path.read_bytes()).decode()
-    return ase.io.read(io.StringIO(text), index=":", format="extxyz") if text else []
+    raw, text, whole = path.read_bytes(), [], 0
+    while whole < len(raw):
+        unpacking = zlib.decompressobj(wbits=31)
+        member = unpacking.decompress(raw[whole:])
+        if not unpacking.eof:
+            print(f"the last {len(raw) - whole} bytes of {path} are half a batch: cut off")
+            os.truncate(path, whole)
+            break
+        text.append(member.decode())
+        whole = len(raw) - len(unpacking.unused_data)
+    return ase.io.read(io.StringIO("".join(text)), index=":", format="extxyz") if text else []
 
 
 def fits(graphs: list[dict], shape: tuple[int, int, int]) -> bool:

@@ -22,7 +22,6 @@ from mlphonon.training.curvature.crystals import CellStore, read_crystals, split
 from mlphonon.training.curvature.judging import judge, summary
 from mlphonon.training.quick_mace import QuickMace
 
-
 YTTERBIUM = 70
 
 

@@ -6,8 +6,7 @@ one-hot elements, gathers and scatters in every derivative. Here
 
 - edges stand in rows, one row for each atom, filled up with edges of length r_max, which
   contribute exactly nothing: no scatter, and sums over neighbours are matrix products;
-- a contraction to scalars of vectors and tensors up to l = 2 is a polynomial of eight invariants;
-  the weights of the contraction are mapped, exactly, to coefficients of these;
+- contractions to scalars are polynomials of invariants (`mlphonon.potentials.mace.invariants`);
 - the matrix of an atom's element is taken, and not multiplied by zeros.
 
 The weights are those of the MACE that it was made of, so what is trained here *is* that MACE.
@@ -17,14 +16,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
 from mlphonon.potentials.mace.fused import ElementLinear
+from mlphonon.potentials.mace.invariants import ScalarContraction
 from mlphonon.training.packed_graphs import PackedGraphs
-
-INVARIANTS = ((0,), (1, 2, 3), (4, 5, 6, 7, 8))
-"""Which of `_invariants` are of degree one, two and three."""
 
 L_MAX = 2
 
@@ -51,12 +47,6 @@ class QuickMace:
         self.power = int(model.radial_embedding.cutoff_fn.p)
         self.neighbours = float(model.interactions[0].avg_num_neighbors)
         self.act = 1.0 / float(_silu_norm())
-        dtype = next(model.parameters()).dtype
-        self.quadratic, self.pairs = _quadratic_forms(dtype)
-        self.maps = [
-            [torch.as_tensor(m, dtype=dtype) for m in _contraction_maps(product, self)]
-            for product in model.products
-        ]
 
     def node_energies(
         self, graphs: PackedGraphs, positions: torch.Tensor, strain: torch.Tensor | None = None
@@ -101,9 +91,10 @@ class QuickMace:
             else:
                 mixed = parts
                 kept = torch.bmm(features[:, None], own[0][elements])[:, 0]
-            found = self._invariants(torch.cat(mixed, dim=1) / self.neighbours)
-            coefficients = self._coefficients(layer, product)[elements]
-            features = (found * coefficients).sum(1) @ _linear(product.linear)
+            contraction = product.symmetric_contractions
+            found = contraction.invariants(torch.cat(mixed, dim=1) / self.neighbours)
+            contracted = (found * contraction.coefficients()[elements]).sum(1)
+            features = contracted @ _linear(product.linear)
             features = features if kept is None else features + kept
             energies = energies + self._readout(model.readouts[layer], features)
         scaling = model.scale_shift
@@ -159,26 +150,6 @@ class QuickMace:
                 values = torch.nn.functional.silu(values)
         return values
 
-    def _invariants(self, x: torch.Tensor) -> torch.Tensor:
-        """Return invariants of scalars, vectors and tensors, (n_atoms, 9, channels) as they come.
-
-        Shape (n_atoms, 9, channels): s; s^2, v.v, t.t; s^3, s v.v, s t.t, v.t.v, t.t.t, the latter
-        two by coupling to l = 2.
-        """
-        s, t = x[:, :1], x[:, 4:]
-        squares = torch.matmul(self.quadratic, x[:, self.pairs[0]] * x[:, self.pairs[1]])
-        two = torch.cat([s * s, squares[:, :2]], dim=1)
-        vtv = (squares[:, 2:7] * t).sum(1, keepdim=True)
-        ttt = (squares[:, 7:] * t).sum(1, keepdim=True)
-        return torch.cat([s, two, s * two, vtv, ttt], dim=1)
-
-    def _coefficients(self, layer: int, product: Any) -> torch.Tensor:
-        """Return what each invariant counts, shape (n_elements, 9, channels)."""
-        weights = _contraction_weights(product)
-        return torch.cat(
-            [torch.matmul(m, w) for m, w in zip(self.maps[layer], weights, strict=True)], dim=1
-        )
-
     def _readout(self, readout: Any, features: torch.Tensor) -> torch.Tensor:
         if hasattr(readout, "linear"):
             return (features @ _linear(readout.linear))[:, 0]
@@ -190,7 +161,7 @@ def _check(model: torch.nn.Module) -> None:
     fits = (
         type(model).__name__ == "ScaleShiftMACE"
         and int(model.spherical_harmonics._lmax) == L_MAX
-        and all(int(p.linear.irreps_in.lmax) == 0 for p in model.products)
+        and all(isinstance(p.symmetric_contractions, ScalarContraction) for p in model.products)
         and all(isinstance(i.skip_tp, ElementLinear) for i in model.interactions)
         and not hasattr(model, "pair_repulsion")
         and not hasattr(model.radial_embedding, "distance_transform")
@@ -217,59 +188,8 @@ def _element_matrices(linear: Any) -> list[torch.Tensor]:
     return [part.transpose(0, 1) for part in linear._weights()]
 
 
-def _contraction_weights(product: Any) -> list[torch.Tensor]:
-    """Return weights of degrees one, two, three, shape (n_elements, n_paths, channels)."""
-    (contraction,) = product.symmetric_contractions.contractions
-    return [contraction.weights[1], contraction.weights[0], contraction.weights_max]
-
-
 def _silu_norm() -> float:
     """Return the root mean square of silu over a normal distribution, as e3nn estimates it."""
     from e3nn.math import normalize2mom
 
     return 1.0 / float(normalize2mom(torch.nn.functional.silu).cst)
-
-
-def _quadratic_forms(dtype: torch.dtype) -> tuple[torch.Tensor, tuple[list[int], list[int]]]:
-    """Return the matrix that makes v.v, t.t, (vv)_2 and (tt)_2 of products of components."""
-    from e3nn import o3
-
-    pairs = [(i, j) for i in range(1, 4) for j in range(i, 4)]
-    pairs += [(i, j) for i in range(4, 9) for j in range(i, 9)]
-    vectors = o3.wigner_3j(1, 1, 2).to(torch.float64)
-    tensors = o3.wigner_3j(2, 2, 2).to(torch.float64)
-    matrix = torch.zeros(12, len(pairs), dtype=torch.float64)
-    for column, (i, j) in enumerate(pairs):
-        twice = 1.0 if i == j else 2.0
-        if j < 4:
-            matrix[0, column] = 1.0 if i == j else 0.0
-            matrix[2:7, column] = twice * vectors[i - 1, j - 1]
-        else:
-            matrix[1, column] = 1.0 if i == j else 0.0
-            matrix[7:, column] = twice * tensors[i - 4, j - 4]
-    return matrix.to(dtype), ([i for i, _ in pairs], [j for _, j in pairs])
-
-
-def _contraction_maps(product: Any, quick: QuickMace) -> list[np.ndarray]:
-    """Return, for each degree, how the paths of a contraction are made of invariants.
-
-    Shape (n_invariants, n_paths). Both are polynomials; their values at random points decide.
-    """
-    (contraction,) = product.symmetric_contractions.contractions
-    x = torch.randn(60, 9, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    forms, quick.quadratic = quick.quadratic, quick.quadratic.to(torch.float64)
-    values = quick._invariants(x)[..., 0].numpy()
-    quick.quadratic = forms
-    maps, point = [], x[..., 0].numpy()
-    for degree, chosen in enumerate(INVARIANTS, start=1):
-        u = contraction.U_tensors(degree).detach().to(torch.float64).numpy()
-        paths = {
-            1: lambda u: np.einsum("ik,ni->nk", u, point),
-            2: lambda u: np.einsum("ijk,ni,nj->nk", u, point, point),
-            3: lambda u: np.einsum("ijlk,ni,nj,nl->nk", u, point, point, point),
-        }[degree](u)
-        solution, *_ = np.linalg.lstsq(values[:, list(chosen)], paths, rcond=None)
-        if np.abs(values[:, list(chosen)] @ solution - paths).max() > 1e-4:
-            raise ValueError("a contraction is made of other invariants")
-        maps.append(solution)
-    return maps

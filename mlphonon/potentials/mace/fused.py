@@ -2,8 +2,9 @@
 
 e3nn forms the product of sender features and spherical harmonics edge by edge, an array of
 (edges, channels x (l_max + 1)^2) that is written, read and added up again, in each derivative
-once more. Here the sum over neighbours is a matrix product, and that array never exists. And
-where e3nn multiplies by one-hot elements, the element's matrix is simply taken.
+once more. Here the sum over neighbours is a matrix product, and that array never exists. Where
+e3nn multiplies by one-hot elements, the element's matrix is simply taken. And contractions to
+scalars are polynomials of invariants (`mlphonon.potentials.mace.invariants`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import copy
 import math
 
 import torch
+
+from mlphonon.potentials.mace.invariants import ScalarContraction, fits
 
 HOOKED_LAYERS = frozenset(
     {
@@ -190,6 +193,12 @@ def fuse_convolutions(model: torch.nn.Module) -> None:
             layer.conv_fusion = True
         if not isinstance(layer.skip_tp, ElementLinear) and _maps_degree_by_degree(layer.skip_tp):
             layer.skip_tp = ElementLinear(layer.skip_tp)
+    for product in model.products:
+        contractions = product.symmetric_contractions
+        if not getattr(product, "use_agnostic_product", False) and fits(
+            contractions, int(product.linear.irreps_in.count((0, 1)))
+        ):
+            product.symmetric_contractions = ScalarContraction(contractions)
 
 
 def is_fused(model: torch.nn.Module) -> bool:
@@ -218,6 +227,9 @@ def plain_copy(model: torch.nn.Module) -> torch.nn.Module:
             if layer.skip_tp.weight is not weight:
                 # A parametrised weight is computed, and is another each time it is asked for.
                 layer.skip_tp.weight = torch.nn.Parameter(weight.detach(), requires_grad=False)
+    for product in plain.products:
+        if isinstance(product.symmetric_contractions, ScalarContraction):
+            product.symmetric_contractions = product.symmetric_contractions.replaced
     return plain.to(device=like.device, dtype=like.dtype)
 
 

@@ -12,7 +12,7 @@ from mlphonon.cli.chatter import prints_dropped
 if TYPE_CHECKING:
     from mlphonon.screening.campaign import Campaign
     from mlphonon.screening.database.answers import Status
-    from mlphonon.screening.workers.site import Site
+    from mlphonon.screening.site import Site
 
 app = typer.Typer(
     name="screen", help="Compute and rank the phonons of many crystals.", no_args_is_help=True
@@ -86,13 +86,14 @@ def run_screen(
     from mlphonon.cli.progress import TerminalReporter
     from mlphonon.force_constants.planning import describe_duration
     from mlphonon.screening.calculation import PotentialSource
-    from mlphonon.screening.campaign import Campaign, Plan
+    from mlphonon.screening.campaign import Campaign
     from mlphonon.screening.crystals.sources import check_paths, read_sources
+    from mlphonon.screening.plan import CampaignPlan
     from mlphonon.screening.properties import read_properties
     from mlphonon.settings import make_settings, read_settings
 
     site = _site(config, {"workers": workers, "device": device})
-    plan = Plan(
+    plan = CampaignPlan(
         PotentialSource(_only(potential), site.device, dtype, head, allow_pickle),
         make_settings(None, **({} if settings is None else read_settings(settings))),
         _temperatures(temperatures),
@@ -262,7 +263,7 @@ def _open(store: str) -> Campaign:
 
 
 def _site(config: Path | None, given: dict[str, Any]) -> Site:
-    from mlphonon.screening.workers.site import Site, make_site
+    from mlphonon.screening.site import Site, make_site
 
     asked = {name: value for name, value in given.items() if value is not None}
     return make_site(asked) if config is None else Site.read(config, **asked)

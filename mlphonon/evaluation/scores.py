@@ -32,7 +32,7 @@ RANKED_BY = ("mae_THz", "spectrum_THz", "heat_capacity")
 
 
 @dataclass(frozen=True)
-class Mean:
+class MeanError:
     """A mean over crystals.
 
     Attributes
@@ -120,13 +120,13 @@ class Scores:
             found += [WORST for _, where, _ in self.failures() if where == at]
         return np.array(found)
 
-    def mean(self, name: str, structure: Structure | None = None, *, absolute: bool) -> Mean:
+    def mean(self, name: str, structure: Structure | None = None, *, absolute: bool) -> MeanError:
         """Return the mean error over the crystals, or that of its absolute value."""
         values = self.values(name, structure)
         values = np.abs(values) if absolute else values
         if not len(values):
-            return Mean(np.nan, np.nan, np.nan)
-        return Mean(float(values.mean()), *bootstrap_interval(values))
+            return MeanError(np.nan, np.nan, np.nan)
+        return MeanError(float(values.mean()), *bootstrap_interval(values))
 
     def confusion(self, rule: StabilityRule, structure: Structure | None = None) -> Confusion:
         """Return how often the verdict on stability is DFT's; failed crystals are left out."""

@@ -19,11 +19,12 @@ from ase.calculators.emt import EMT
 
 from mlphonon import Phonons, compute_phonons
 from mlphonon.errors import MlphononError, ResultError
-from mlphonon.screening.campaign import Campaign, Plan
-from mlphonon.screening.crystals.sources import Given
+from mlphonon.screening.campaign import Campaign
+from mlphonon.screening.crystals.sources import Candidate
+from mlphonon.screening.plan import CampaignPlan
 from tests.screening.conftest import QUICK
 
-MakePlan = Callable[..., Plan]
+MakePlan = Callable[..., CampaignPlan]
 
 
 class Trapped(EMT):
@@ -61,11 +62,11 @@ class Faulty(Trapped):
         raise ZeroDivisionError("a fault of the program")
 
 
-def given(crystals: list[Atoms]) -> list[Given]:
-    return [Given(str(atoms.symbols), atoms) for atoms in crystals]
+def given(crystals: list[Atoms]) -> list[Candidate]:
+    return [Candidate(str(atoms.symbols), atoms) for atoms in crystals]
 
 
-def do(campaign: Campaign, plan: Plan, crystals: list[Atoms]) -> dict[str, str | None]:
+def do(campaign: Campaign, plan: CampaignPlan, crystals: list[Atoms]) -> dict[str, str | None]:
     """Run to the end; return the cause of failure of each crystal by name."""
     campaign.add(plan, given(crystals))
     ended = list(campaign.compute(plan))
@@ -136,9 +137,9 @@ def test_wurtzite_is_recognised_whatever_its_origin(campaign: Campaign, plan: Ma
 
 
 def test_what_is_no_crystal_fails_and_the_rest_goes_on(campaign: Campaign, plan: MakePlan):
-    nothing = Given("nothing", None, {}, "entry 7 holds no crystal")
-    close = Given("close", Atoms("Cu2", [(0, 0, 0), (0, 0, 0.1)], cell=[3, 3, 3], pbc=True))
-    intake = campaign.add(plan(), [nothing, close, Given("Cu", bulk("Cu"))])
+    nothing = Candidate("nothing", None, {}, "entry 7 holds no crystal")
+    close = Candidate("close", Atoms("Cu2", [(0, 0, 0), (0, 0, 0.1)], cell=[3, 3, 3], pbc=True))
+    intake = campaign.add(plan(), [nothing, close, Candidate("Cu", bulk("Cu"))])
     assert (intake.new, intake.refused) == (3, 2)
     assert [one.name for one in campaign.compute(plan())] == ["Cu"]
     found = {one["name"]: (one["cause"], one["message"]) for one in campaign.failures()}

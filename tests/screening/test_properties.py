@@ -17,16 +17,17 @@ from ase.calculators.emt import EMT
 from mlphonon.anharmonic.at_temperature.compute import renormalised_phonons
 from mlphonon.crystal.crystal import make_crystal
 from mlphonon.errors import PotentialError, ResultError, SettingsError
-from mlphonon.screening.calculation import Calculation
-from mlphonon.screening.campaign import Campaign, Plan
+from mlphonon.screening.calculation import Calculation, PotentialSource
+from mlphonon.screening.campaign import Campaign
 from mlphonon.screening.crystals.prediction import predicted_cost
-from mlphonon.screening.crystals.sources import Given
+from mlphonon.screening.crystals.sources import Candidate
+from mlphonon.screening.plan import CampaignPlan
 from mlphonon.screening.properties import read_properties, read_property
 from mlphonon.screening.ranking.rank import rank, write_table
 from tests.screening.conftest import QUICK
 
 ASKED = "sscha(300, snapshots=20, tolerance=0.1)"
-MakePlan = Callable[..., Plan]
+MakePlan = Callable[..., CampaignPlan]
 
 
 class Slow(EMT):
@@ -47,17 +48,23 @@ class Shy(EMT):
             raise PotentialError("gold is too hot")
 
 
-def computed(campaign: Campaign, plan: Plan, *symbols: str) -> Campaign:
-    campaign.add(plan, [Given(symbol, bulk(symbol)) for symbol in symbols])
+def computed(campaign: Campaign, plan: CampaignPlan, *symbols: str) -> Campaign:
+    campaign.add(plan, [Candidate(symbol, bulk(symbol)) for symbol in symbols])
     assert [one.failure for one in campaign.compute(plan)] == [None] * len(symbols)
     return campaign
+
+
+def shy_plan() -> CampaignPlan:
+    return CampaignPlan(PotentialSource(Shy()), QUICK, properties=read_properties([ASKED]))
 
 
 @pytest.fixture(scope="module")
 def hot(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     """Copper, silver and gold at 300 K, of which gold failed."""
     store = tmp_path_factory.mktemp("hot") / "campaign.db"
-    plan = Plan(replace(Plan().source, asked=Shy()), QUICK, properties=read_properties([ASKED]))
+    plan = CampaignPlan(
+        replace(CampaignPlan().source, asked=Shy()), QUICK, properties=read_properties([ASKED])
+    )
     return computed(Campaign(store), plan, "Cu", "Ag", "Au")
 
 
@@ -134,8 +141,10 @@ def test_a_limit_leaves_the_harmonic_phonons(campaign: Campaign, plan: MakePlan)
 
 
 def test_a_campaign_goes_on(hot: Campaign):
-    plan = Plan(replace(Plan().source, asked=Shy()), QUICK, properties=read_properties([ASKED]))
-    assert hot.add(plan, [Given("Cu", bulk("Cu"))]).done == 1
+    plan = CampaignPlan(
+        replace(CampaignPlan().source, asked=Shy()), QUICK, properties=read_properties([ASKED])
+    )
+    assert hot.add(plan, [Candidate("Cu", bulk("Cu"))]).done == 1
     assert list(hot.compute(plan)) == []
 
 

@@ -21,7 +21,7 @@ NAMES = ("material_id", "mat_id", "mp_id", "id", "name")
 
 
 @dataclass(frozen=True)
-class Given:
+class Candidate:
     """A structure as it was given.
 
     Attributes
@@ -42,7 +42,7 @@ class Given:
     problem: str = ""
 
 
-def read_sources(paths: Iterable[Path]) -> Iterator[Given]:
+def read_sources(paths: Iterable[Path]) -> Iterator[Candidate]:
     """Yield every structure of files, folders and databases.
 
     A folder gives all files in it that hold structures (not those in folders in it). JSON is a list
@@ -81,21 +81,21 @@ def check_paths(paths: Iterable[Path]) -> list[Path]:
     return asked
 
 
-def of_object(one: Any, number: int) -> Given:
+def of_object(one: Any, number: int) -> Candidate:
     """Take ASE atoms, a pymatgen structure, or anything that `make_crystal` takes."""
     from mlphonon.crystal.crystal import make_crystal
 
     atoms = one if isinstance(one, Atoms) else make_crystal(one).given
-    return Given(_name(atoms.info, f"{atoms.symbols}-{number}"), atoms, scalars(atoms.info))
+    return Candidate(_name(atoms.info, f"{atoms.symbols}-{number}"), atoms, scalars(atoms.info))
 
 
-def _from_folder(path: Path) -> list[Given]:
+def _from_folder(path: Path) -> list[Candidate]:
     if path.name.startswith("."):
         return []
     try:
         return list(_read(path))
     except CrystalError as error:
-        return [] if _is_no_structure(path) else [Given(path.stem, None, {}, str(error))]
+        return [] if _is_no_structure(path) else [Candidate(path.stem, None, {}, str(error))]
 
 
 def _is_no_structure(path: Path) -> bool:
@@ -111,7 +111,7 @@ def _is_no_structure(path: Path) -> bool:
     return False
 
 
-def _read(path: Path) -> Iterator[Given]:
+def _read(path: Path) -> Iterator[Candidate]:
     if path.name.endswith(JSON_SUFFIXES) and (entries := _entries(path)) is not None:
         yield from (_of_entry(path, number, entry) for number, entry in enumerate(entries, start=1))
     elif path.suffix == ".db":
@@ -133,20 +133,20 @@ def _entries(path: Path) -> list[Any] | None:
     return found if has_structures and "structure" in found[0] else None
 
 
-def _of_entry(path: Path, number: int, entry: Mapping[str, Any]) -> Given:
+def _of_entry(path: Path, number: int, entry: Mapping[str, Any]) -> Candidate:
     name = _name(entry, f"{path.name.partition('.')[0]}-{number}")
     if "formula" in entry and str(entry["formula"]) not in name:
         name = f"{entry['formula']}_{name}"
     more = entry.get("data")
     properties = scalars(entry) | (scalars(more) if isinstance(more, Mapping) else {})
     try:
-        return Given(name, atoms_of(entry["structure"]), properties)
+        return Candidate(name, atoms_of(entry["structure"]), properties)
     # What a damaged entry lacks is not foreseen.
     except (KeyError, ValueError, TypeError, IndexError) as error:
-        return Given(name, None, properties, f"entry {number} holds no crystal; {error}")
+        return Candidate(name, None, properties, f"entry {number} holds no crystal; {error}")
 
 
-def _of_database(path: Path) -> Iterator[Given]:
+def _of_database(path: Path) -> Iterator[Candidate]:
     import ase.db
 
     # A file that is no database meets sqlite with errors of many kinds.
@@ -158,10 +158,10 @@ def _of_database(path: Path) -> Iterator[Given]:
         raise CrystalError(f"{path} holds no structure")
     for row in rows:
         name = _name(row.key_value_pairs, f"{path.stem}-{row.id}")
-        yield Given(name, row.toatoms(), scalars(row.key_value_pairs))
+        yield Candidate(name, row.toatoms(), scalars(row.key_value_pairs))
 
 
-def _of_file(path: Path) -> Iterator[Given]:
+def _of_file(path: Path) -> Iterator[Candidate]:
     import ase.io
 
     # A parser meets damaged text with any exception there is.
@@ -174,7 +174,7 @@ def _of_file(path: Path) -> Iterator[Given]:
         raise CrystalError(f"{path} holds no structure")
     for number, atoms in enumerate(images, start=1):
         plain = path.stem if len(images) == 1 else f"{path.stem}-{number}"
-        yield Given(_name(atoms.info, plain), atoms, scalars(atoms.info))
+        yield Candidate(_name(atoms.info, plain), atoms, scalars(atoms.info))
 
 
 def _name(values: Mapping[str, Any], otherwise: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlphonon.errors import SettingsError
-from mlphonon.screening.workers.site import ParslSettings, Site
+from mlphonon.screening.site import ParslSettings, Site
 from mlphonon.system.child_process import behave_as_child
 from mlphonon.system.threads import THREAD_VARIABLES, cores_each, limit_threads
 
@@ -46,16 +46,21 @@ def executor_of(site: Site) -> Iterator[Executor]:
         If a cluster's options are not Parsl's, or Parsl is not here.
     """
     if site.parsl is None:
-        local = LocalWorkers(site.workers, site.threads)
-        try:
+        with local_workers(site.workers, site.threads) as local:
             yield local
-        except BaseException:
-            local.shutdown(cancel_futures=True)
-            raise
-        local.shutdown()
         return
     with _quiet_parsl(), _make_parsl(parsl_config(site, site.parsl)) as executor:
         yield executor
+
+
+@contextmanager
+def local_workers(workers: int, threads: int | None = None) -> Iterator[LocalWorkers]:
+    """Start processes of this machine, and end them, whatever they do then."""
+    local = LocalWorkers(workers, threads)
+    try:
+        yield local
+    finally:
+        local.shutdown(cancel_futures=True)
 
 
 class LocalWorkers(Executor):

@@ -130,7 +130,7 @@ class _Meeting:
             request.error = error
 
 
-class _Shared:
+class _SharedPotential:
     """A potential that evaluates in a meeting."""
 
     def __init__(self, potential: Potential, meeting: _Meeting) -> None:
@@ -152,7 +152,7 @@ class _Shared:
         return as_calculator(self)
 
 
-class _SharedDifferentiable(_Shared):
+class _SharedDifferentiablePotential(_SharedPotential):
     """The same of a potential that can be differentiated; rows are not shared."""
 
     _potential: DifferentiablePotential
@@ -171,13 +171,13 @@ class _SharedDifferentiable(_Shared):
         if dtype == self.info.dtype:
             return self
         other = self._meeting.alone(lambda: self._potential.in_precision(dtype))
-        return _Guarded(other, self._meeting)
+        return _ExclusivePotential(other, self._meeting)
 
     def memory(self, atoms: Atoms, rows: bool = False, at_once: int = 1) -> int:
         return self._meeting.alone(lambda: self._potential.memory(atoms, rows, at_once))
 
 
-class _Guarded(_SharedDifferentiable):
+class _ExclusivePotential(_SharedDifferentiablePotential):
     """The same in another precision: one thread at a time."""
 
     def evaluate(
@@ -188,5 +188,5 @@ class _Guarded(_SharedDifferentiable):
 
 def _shared(potential: Potential, meeting: _Meeting) -> Any:
     if isinstance(potential, DifferentiablePotential):
-        return _SharedDifferentiable(potential, meeting)
-    return _Shared(potential, meeting)
+        return _SharedDifferentiablePotential(potential, meeting)
+    return _SharedPotential(potential, meeting)

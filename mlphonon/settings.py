@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from mlphonon.errors import SettingsError
+from mlphonon.io.plain_yaml import read_settings_file
 from mlphonon.settings_base import checked_settings
 
 Method = Literal["displacements", "autodiff", "regression", "sscha", "effective"]
@@ -218,12 +217,4 @@ def make_settings(base: PhononSettings | None = None, **changes: Any) -> PhononS
 
 def read_settings(path: Path) -> dict[str, Any]:
     """Read a YAML file of settings (a mapping of names of `PhononSettings` to values)."""
-    try:
-        values = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"cannot read settings from {path}", str(error)) from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        raise SettingsError(f"{path} holds no settings", fix="write lines such as 'min_length: 20'")
-    return values
+    return read_settings_file(path)

@@ -72,9 +72,11 @@ def list_potentials(as_json: JsonFlag = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from mlphonon.system.terminal import plain
+
     table = Table(*COLUMNS)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(plain, row))
     Console().print(table)
 
 

@@ -132,15 +132,6 @@ def test_interrupt_ends_without_a_traceback(call: Call, instead: Any) -> None:
     assert (outcome.code, outcome.out, outcome.err) == (130, "", "")
 
 
-def test_mistake_of_ours_is_not_hidden(call: Call, instead: Any) -> None:
-    def broken(*_: Any, **__: Any) -> None:
-        raise ZeroDivisionError
-
-    instead(broken)
-    with pytest.raises(ZeroDivisionError):
-        call("phonons", SILICON)
-
-
 def test_only_our_warnings_and_logs_pass(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

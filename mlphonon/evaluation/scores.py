@@ -67,7 +67,7 @@ class Scores:
     folder: Path | None = None
 
     @classmethod
-    def read(cls, folder: Path) -> Scores:
+    def read(cls, folder: str | Path) -> Scores:
         """Read a folder of results.
 
         Raises
@@ -75,6 +75,7 @@ class Scores:
         ResultError
             If it holds none, or they cannot be read.
         """
+        folder = Path(folder)
         manifest = read_manifest(folder)
         paths = sorted((folder / CRYSTALS).glob("*.json"))
         return cls(manifest, tuple(read_record(path) for path in paths), folder)
@@ -165,7 +166,7 @@ class Scores:
         return None if self.folder is None else read_curves(self.folder / CRYSTALS / f"{key}.npz")
 
 
-def read_together(folders: Sequence[Path]) -> list[Scores]:
+def read_together(folders: Sequence[str | Path]) -> list[Scores]:
     """Return results that belong into one table.
 
     Raises

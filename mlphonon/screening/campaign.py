@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from mlphonon.errors import PotentialError, ResultError
+from mlphonon.io.atomic_files import check_writable
 from mlphonon.phonons.phonons import Phonons
 from mlphonon.screening.calculation import TEMPERATURES, Calculation, PotentialSource
 from mlphonon.screening.crystals.background import BackgroundIntake
@@ -80,8 +81,21 @@ class Campaign:
         reporter: Reporter | None = None,
     ) -> None:
         self._reporter = reporter or Silent()
-        self._store = Store(store, self._reporter.say).prepare(create)
-        self._home = self._store.run(lambda c: settle_folder(c, self._store, folder))
+        self._address, self._asked_folder = Store(store, self._reporter.say), folder
+        self._create = create
+        if create and self._address.is_to_be_made:
+            # It is made when something is entered, so that a refused start leaves none behind.
+            check_writable(Path(folder or self._address.default_folder or ""))
+        else:
+            _ = self._home
+
+    @cached_property
+    def _store(self) -> Store:
+        return self._address.prepare(self._create)
+
+    @cached_property
+    def _home(self) -> Path:
+        return self._store.run(lambda c: settle_folder(c, self._store, self._asked_folder))
 
     def run(
         self,
@@ -161,7 +175,7 @@ class Campaign:
         crystals: Iterable[Candidate] = (),
         progress: Progress = lambda _more: None,
         at_end: Callable[[Intake], None] = lambda _intake: None,
-    ) -> Iterator[Outcome]:
+    ) -> Generator[Outcome, None, None]:
         """Enter crystals, compute what waits as they come in, and yield how each ended.
 
         Parameters
@@ -178,17 +192,17 @@ class Campaign:
             Is given the counts when all are entered, in another thread.
         """
         site = plan.site
-        folder = Folder(self._home.resolve()).prepare()
         # One more for each worker, so that none waits for the database.
         in_flight = 2 * site.capacity if executor is None else FOREIGN_IN_FLIGHT
         coming = iter(crystals)
         first = list(islice(coming, 1))
         with executor_of(site) if executor is None else nullcontext(executor) as chosen:
-            if first and executor is None:
+            if first and executor is None and site.parsl is None:
                 # Loading takes seconds, and here it is loaded too, for its digest.
-                for _ in range(site.capacity):
+                for _ in range(site.workers):
                     chosen.submit(load_potential_early, plan)
             calculation = self._enter(plan)
+            folder = Folder(self._home.resolve()).prepare()
             enter = partial(take_in, self._store, chain(first, coming), calculation)
             run = Run(self._store, folder, plan, calculation.digest())
             with BackgroundIntake(enter, progress, at_end) as intake:
@@ -200,8 +214,8 @@ class Campaign:
         From the time of one force call; None if the potential cannot evaluate that crystal.
         """
         digest = self._enter(plan).digest()
-        cost = self._store.run(lambda c: open_cost(c, digest))
-        structure = self._store.run(lambda c: costliest(c, digest))
+        cost = self._store.read(lambda c: open_cost(c, digest))
+        structure = self._store.read(lambda c: costliest(c, digest))
         if not structure:
             return 0.0
         try:
@@ -213,15 +227,15 @@ class Campaign:
 
     def status(self, calculation: str | None = None) -> Status:
         """Say how far a calculation has come (the only one, or that whose digest begins so)."""
-        return self._store.run(lambda c: read_status(c, find_calculation(c, calculation)))
+        return self._store.read(lambda c: read_status(c, find_calculation(c, calculation)))
 
     def results(self, calculation: str | None = None) -> Table:
         """Return what is computed, a row for each crystal."""
-        return self._store.run(lambda c: read_results(c, find_calculation(c, calculation)))
+        return self._store.read(lambda c: read_results(c, find_calculation(c, calculation)))
 
     def failures(self, calculation: str | None = None) -> list[dict[str, Any]]:
         """Return name, cause, message and last words of each crystal that failed."""
-        return self._store.run(lambda c: read_failures(c, find_calculation(c, calculation)))
+        return self._store.read(lambda c: read_failures(c, find_calculation(c, calculation)))
 
     def phonons(self, name: str, calculation: str | None = None, at: str = "") -> Phonons:
         """Return the phonons of one crystal: harmonic ones, or those `at`, such as ``sscha(300)``.
@@ -246,7 +260,7 @@ class Campaign:
 
     def folders(self, calculation: str | None = None) -> dict[str, Path]:
         """Return the folder of each crystal's phonons, by name."""
-        return self._store.run(
+        return self._store.read(
             lambda c: read_folders(c, find_calculation(c, calculation), self._home)
         )
 

@@ -25,8 +25,7 @@ def main(store: str, crystals: Path, workers: str) -> None:
     plan = CampaignPlan(PotentialSource(EMT()), SETTINGS, (100.0, 300.0), site)
     folder = None if "://" not in store else f"{crystals}-folder"
     campaign = Campaign(store, folder)
-    campaign.add(plan, read_sources([crystals]))
-    for outcome in campaign.compute(plan):
+    for outcome in campaign.compute(plan, crystals=read_sources([crystals])):
         print(outcome.name, flush=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from mlphonon.screening.crystals.sources import Candidate
 from mlphonon.screening.plan import CampaignPlan
 from mlphonon.screening.properties import read_properties, read_property
 from mlphonon.screening.ranking.rank import rank, write_table
+from tests.helpers.inline import InlineExecutor
 from tests.screening.conftest import QUICK
 
 ASKED = "sscha(300, snapshots=20, tolerance=0.1)"
@@ -48,9 +50,12 @@ class Shy(EMT):
             raise PotentialError("gold is too hot")
 
 
-def computed(campaign: Campaign, plan: CampaignPlan, *symbols: str) -> Campaign:
-    campaign.add(plan, [Candidate(symbol, bulk(symbol)) for symbol in symbols])
-    assert [one.failure for one in campaign.compute(plan)] == [None] * len(symbols)
+def computed(
+    campaign: Campaign, plan: CampaignPlan, *symbols: str, executor: Executor | None = None
+) -> Campaign:
+    crystals = [Candidate(symbol, bulk(symbol)) for symbol in symbols]
+    outcomes = campaign.compute(plan, executor, crystals=crystals)
+    assert [one.failure for one in outcomes] == [None] * len(symbols)
     return campaign
 
 
@@ -152,7 +157,8 @@ def test_effective_force_constants_of_a_campaign(campaign: Campaign, plan: MakeP
     asked = read_properties(
         ["effective(300, snapshots=16, trajectories=4, tolerance=0.3, equilibration=0.2)"]
     )
-    table = computed(campaign, replace(plan(), properties=asked), "Cu").results()
+    plan_at_300 = replace(plan(), properties=asked)
+    table = computed(campaign, plan_at_300, "Cu", executor=InlineExecutor()).results()
     assert 5 < table.columns["effective_max_frequency_300"][0] < 9
     assert np.isnan(table.columns["effective_free_energy_300"][0])
 

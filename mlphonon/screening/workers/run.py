@@ -143,7 +143,10 @@ class Run:
     def _claim(self) -> Group:
         site = self.plan.site
         lease = Lease(site.lease, site.cheapest_first)
-        return tuple(self._do(claim, self.calculation, self.owner, site.together, lease))
+        taken = self.store.read(
+            lambda c: claim(c, self.calculation, self.owner, site.together, lease)
+        )
+        return tuple(taken)
 
     def _enter(self) -> Iterator[Outcome]:
         """Bring into the database what workers noted."""

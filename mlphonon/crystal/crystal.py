@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 SHORTEST_DISTANCE = 0.5
 """A; no two atoms of a crystal come this close (H-H in hydrogen is 0.74 A)."""
 
+LARGEST_VOLUME = 1e4
+"""A^3 per atom; a molecule of three atoms in a box of 20 A has 2,700."""
+
+LONGEST_VECTOR = 1e3
+"""A, of the cell."""
+
+LEAST_HEIGHT = 0.05
+"""A, of the cell; of a sheared one it is less than the distance of any atoms."""
+
 LOOSE_SYMPREC = 1e-3
 """A; a structure with a higher group at this tolerance was probably written with few digits."""
 
@@ -285,6 +294,21 @@ def _check(atoms: Atoms) -> None:
             "the structure is not periodic in three directions",
             f"periodic: {atoms.pbc.tolist()}, volume of the cell: {abs(volume):.3g} A^3",
             "give a crystal with three cell vectors (atoms.pbc = True)",
+        )
+    longest = float(atoms.cell.lengths().max())
+    with np.errstate(divide="ignore"):
+        heights = 1.0 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
+    least = float(heights.min())
+    if (
+        longest > LONGEST_VECTOR
+        or abs(volume) > LARGEST_VOLUME * len(atoms)
+        or least < LEAST_HEIGHT
+    ):
+        raise CrystalError(
+            "the cell is too large, too empty or too flat for a crystal",
+            f"its longest vector has {longest:.3g} A, its least height {least:.3g} A, and an atom"
+            f" {abs(volume) / len(atoms):.3g} A^3",
+            "look for a wrong unit of length; reduce the cell if it is sheared",
         )
     if (atoms.numbers < 1).any():
         raise CrystalError("the structure holds an atom without an element (X)")

@@ -237,7 +237,7 @@ def test_no_room_for_phonons_ends_the_run_and_loses_nothing(
         list(campaign.compute(plan(), HERE))
         assert campaign.status().counts["done"] == 5
     finally:
-        os.system(f"umount {folder}")
+        os.system(f"umount -l {folder}")
 
 
 def test_phonons_can_be_left_out(campaign: Campaign, plan: MakePlan, metals: list[Atoms]):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlphonon.crystal.crystal import Crystal, make_crystal, read_crystal
+from mlphonon.reporter import LabelledReporter, Reporter, Silent, Stopwatch
 from mlphonon.settings import PhononSettings, make_settings
 
 if TYPE_CHECKING:
@@ -23,51 +22,6 @@ if TYPE_CHECKING:
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
     from mlphonon.relaxation import Relaxation
-
-
-class Reporter(Protocol):
-    """Told what is being done; the command line shows it as progress bars."""
-
-    def say(self, text: str | Callable[[], str]) -> None:
-        """Take note of a line, such as how much work lies ahead.
-
-        A callable makes the line, if anybody is to read it: that may take time.
-        """
-        ...
-
-    def step(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
-        """Enter a step of `total` pieces; the callable is told how many more are done."""
-        ...
-
-
-class Silent:
-    """A reporter that shows nothing."""
-
-    def say(self, text: str | Callable[[], str]) -> None:
-        """Do nothing."""
-
-    def step(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
-        """Return a counter that does nothing."""
-        return nullcontext(lambda _done: None)
-
-
-@dataclass
-class Stopwatch:
-    """Seconds spent in each step."""
-
-    seconds: dict[str, float]
-    last: float
-
-    @classmethod
-    def start(cls) -> Stopwatch:
-        """Begin to measure."""
-        return cls({}, time.perf_counter())
-
-    def lap(self, name: str) -> None:
-        """Book the time since the last lap under `name`."""
-        now = time.perf_counter()
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + now - self.last, 4)
-        self.last = now
 
 
 def compute_phonons(
@@ -189,25 +143,12 @@ def _compute_committee(
             _check_potential(potential, crystal, settings)
     found: list[Phonons] = []
     for name, potential in zip(names, potentials, strict=True):
-        told = _ForOne(reporter, f"{name}, {len(found) + 1} of {len(names)}")
+        told = LabelledReporter(reporter, f"{name}, {len(found) + 1} of {len(names)}")
         matrix = found[0].phonopy.supercell_matrix if found else None
         clock = Stopwatch.start() if found else watch
         with naming(name):
             found.append(_compute(crystal, potential, settings, born, told, clock, matrix))
     return Phonons(found[0].phonopy, found[0].record, tuple(found[1:]))
-
-
-class _ForOne:
-    """A reporter that says which potential is at work."""
-
-    def __init__(self, reporter: Reporter, who: str) -> None:
-        self._reporter, self._who = reporter, who
-
-    def say(self, text: str | Callable[[], str]) -> None:
-        self._reporter.say(lambda: f"{text if isinstance(text, str) else text()} ({self._who})")
-
-    def step(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
-        return self._reporter.step(f"{what} ({self._who})", total)
 
 
 def _check_potential(potential: Potential, crystal: Crystal, settings: PhononSettings) -> None:

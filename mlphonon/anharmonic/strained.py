@@ -13,7 +13,7 @@ from mlphonon.workflow import compute_in_supercell
 if TYPE_CHECKING:
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 
 def strained_phonons(

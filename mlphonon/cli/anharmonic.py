@@ -24,8 +24,8 @@ from mlphonon.cli.anharmonic_options import (
 if TYPE_CHECKING:
     from mlphonon.crystal.crystal import Crystal
     from mlphonon.potentials.potential import Potential
+    from mlphonon.reporter import Reporter
     from mlphonon.settings import PhononSettings
-    from mlphonon.workflow import Reporter
 
 
 def anharmonic(

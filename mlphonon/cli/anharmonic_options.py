@@ -16,8 +16,8 @@ from mlphonon.cli.chatter import prints_dropped
 if TYPE_CHECKING:
     from mlphonon.crystal.crystal import Crystal
     from mlphonon.potentials.potential import Potential
+    from mlphonon.reporter import Reporter
     from mlphonon.settings import PhononSettings
-    from mlphonon.workflow import Reporter
 
 FileArgument = Annotated[
     Path, typer.Argument(help="A crystal: CIF, POSCAR, extxyz, whatever ASE reads.")

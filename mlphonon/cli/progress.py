@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class TerminalReporter:
-    """A `mlphonon.workflow.Reporter` that writes to stderr.
+    """A `mlphonon.reporter.Reporter` that writes to stderr.
 
     Parameters
     ----------

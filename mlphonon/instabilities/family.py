@@ -14,8 +14,9 @@ from mlphonon.instabilities.explanation import Explanation, Member, Well
 from mlphonon.instabilities.frozen_modes import MEV
 from mlphonon.instabilities.triage import Triaged, is_unsettled, triage
 from mlphonon.relaxation import relax
+from mlphonon.reporter import Reporter, Silent
 from mlphonon.settings import PhononSettings
-from mlphonon.workflow import Reporter, Silent, compute_phonons
+from mlphonon.workflow import compute_phonons
 
 if TYPE_CHECKING:
     from mlphonon.phonons.phonons import Phonons

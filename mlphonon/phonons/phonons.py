@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from mlphonon.anharmonic.gruneisen.result import Gruneisen
     from mlphonon.instabilities.explanation import Explanation
     from mlphonon.phonons.committee import Committee
+    from mlphonon.reporter import Reporter
     from mlphonon.trust.verdict import Trust
-    from mlphonon.workflow import Reporter
 
 DOS_POINTS = 401
 """Frequencies at which the density of states is given."""

@@ -12,7 +12,7 @@ from mlphonon.force_constants.force_constants import Residuals
 from mlphonon.force_constants.supercell_series import SupercellStep
 from mlphonon.phonons.renormalisation import Renormalisation
 from mlphonon.settings import PhononSettings
-from mlphonon.trust.evidence import Evidence
+from mlphonon.phonons.evidence import Evidence
 
 RECORDED_PACKAGES = (
     "mlphonon",

@@ -12,6 +12,7 @@ from typing import Any
 
 from mlphonon.errors import PotentialError, ResultError
 from mlphonon.phonons.phonons import Phonons
+from mlphonon.reporter import Reporter, Silent
 from mlphonon.screening.calculation import (
     TEMPERATURES,
     Calculation,
@@ -39,7 +40,6 @@ from mlphonon.screening.workers.run import Run
 from mlphonon.screening.workers.site import Site
 from mlphonon.screening.workers.work import Job, Limits
 from mlphonon.settings import PhononSettings, make_settings
-from mlphonon.workflow import Reporter, Silent
 
 FOREIGN_IN_FLIGHT = 64
 """Groups that an executor of the user's gets at once; how many workers it has is not known."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlphonon.anharmonic.at_temperature.result import PhononsAtTemperature
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 TemperatureMethod = Literal["sscha", "effective"]
 
@@ -79,7 +79,8 @@ def renormalised_phonons(
         If the crystal, a setting or the potential cannot be used.
     """
     from mlphonon.potentials.loading import load_potential
-    from mlphonon.workflow import Silent, compute_phonons
+    from mlphonon.reporter import Silent
+    from mlphonon.workflow import compute_phonons
 
     chosen = method_settings(method, settings, **changes)
     check_temperature(temperature, chosen.statistics)

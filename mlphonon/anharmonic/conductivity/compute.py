@@ -22,13 +22,14 @@ from mlphonon.anharmonic.verdict import anharmonic_verdict
 from mlphonon.crystal.crystal import Crystal
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.force_constants.displacements import make_supercell
+from mlphonon.reporter import Silent
 from mlphonon.settings import PhononSettings
-from mlphonon.workflow import Silent, compute_phonons, take_crystal
+from mlphonon.workflow import compute_phonons, take_crystal
 
 if TYPE_CHECKING:
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 LENGTHS = (25.0, 35.0, 50.0, 70.0, 100.0, 140.0)
 """Of the meshes that are tried, A: each has 2.8 times as many points as the one before."""

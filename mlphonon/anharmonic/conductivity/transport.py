@@ -15,13 +15,13 @@ from mlphonon.anharmonic.conductivity.result import (
 from mlphonon.anharmonic.conductivity.settings import ConductivitySettings
 from mlphonon.errors import PotentialError
 from mlphonon.potentials.memory import GIGABYTE, available_memory
+from mlphonon.reporter import Silent
 from mlphonon.system.threads import one_blas_thread
-from mlphonon.workflow import Silent
 
 if TYPE_CHECKING:
     from phono3py import Phono3py
 
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 METHODS = {
     "rta": "std-rta",

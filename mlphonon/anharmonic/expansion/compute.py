@@ -15,17 +15,18 @@ from mlphonon.anharmonic.strained import strained_phonons, volume_stretch
 from mlphonon.anharmonic.verdict import anharmonic_verdict
 from mlphonon.crystal.crystal import space_group_number
 from mlphonon.errors import CrystalError
+from mlphonon.reporter import Silent
 from mlphonon.settings import PhononSettings
 from mlphonon.system.threads import one_blas_thread
 from mlphonon.units import GPA_PER_EV_PER_A3, J_PER_EV_MOL
-from mlphonon.workflow import Silent, compute_phonons
+from mlphonon.workflow import compute_phonons
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 LEAST = 5
 """Volumes that an equation of state takes."""

@@ -17,15 +17,15 @@ from mlphonon.anharmonic.strained import strained_phonons, volume_stretch
 from mlphonon.anharmonic.verdict import anharmonic_verdict
 from mlphonon.crystal.crystal import space_group_number
 from mlphonon.errors import PotentialError
+from mlphonon.reporter import Silent
 from mlphonon.system.threads import one_blas_thread
-from mlphonon.workflow import Silent
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 NONLINEAR = 0.1
 """Change of the mean with twice the strain above which a warning is given."""

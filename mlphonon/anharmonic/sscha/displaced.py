@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from mlphonon.errors import (
     SettingsError,
 )
 from mlphonon.potentials.batches import TooLargeError
+from mlphonon.reporter import Silent
 from mlphonon.screening.calculation import PotentialSource
 from mlphonon.screening.properties import AtTemperature
 from mlphonon.screening.quantities.at_temperature import (
@@ -36,7 +37,7 @@ from mlphonon.screening.workers.outcome import Begun, Cause, Failure, Folder, Ou
 from mlphonon.screening.workers.sharing import do_together
 from mlphonon.screening.workers.watch import watched
 from mlphonon.settings import PhononSettings
-from mlphonon.workflow import Silent, compute_phonons
+from mlphonon.workflow import compute_phonons
 
 if TYPE_CHECKING:
     from ase import Atoms

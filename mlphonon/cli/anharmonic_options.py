@@ -103,7 +103,7 @@ class OneCrystal:
         """
         from mlphonon.cli.progress import TerminalReporter
         from mlphonon.crystal.crystal import read_crystal
-        from mlphonon.io.result_folder import check_writable
+        from mlphonon.io.atomic_files import check_writable
         from mlphonon.potentials.loading import load_potential
         from mlphonon.potentials.remembered import remember
         from mlphonon.settings import make_settings, read_settings

@@ -209,7 +209,7 @@ class _Run:
     def _check_paths(self) -> None:
         """Find out before the work, not after it, that a file is missing or none can be written."""
         from mlphonon.errors import CrystalError
-        from mlphonon.io.result_folder import check_writable
+        from mlphonon.io.atomic_files import check_writable
 
         if self.born is not None and not self.born.is_file():
             raise CrystalError(f"there is no file {self.born}", fix="give --born a BORN file")

@@ -11,7 +11,7 @@ import numpy as np
 from mlphonon.crystal.structure_json import to_atoms
 from mlphonon.errors import ResultError
 from mlphonon.instabilities.explanation import Explanation
-from mlphonon.io.result_folder import write_folder
+from mlphonon.io.atomic_files import write_folder
 from mlphonon.phonons.committee_files import member_folders, read_members, summarise_committee
 from mlphonon.phonons.record import Record
 

@@ -170,7 +170,7 @@ class PhononsAtTemperature:
         ResultError
             If the folder cannot be written.
         """
-        from mlphonon.io.result_folder import write_folder
+        from mlphonon.io.atomic_files import write_folder
         from mlphonon.phonons import files as bundle
 
         def write(part: Path) -> None:

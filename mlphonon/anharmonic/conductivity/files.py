@@ -14,7 +14,7 @@ from mlphonon.anharmonic.conductivity.result import (
     HeatConductivity,
 )
 from mlphonon.errors import ResultError
-from mlphonon.io.result_folder import write_folder
+from mlphonon.io.atomic_files import write_folder
 
 FORMAT = 1
 SUMMARY, ARRAYS, TABLE = "conductivity.json", "conductivity.npz", "kappa.csv"

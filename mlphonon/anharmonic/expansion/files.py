@@ -10,7 +10,7 @@ import numpy as np
 
 from mlphonon.anharmonic.expansion.result import Axes, ExpansionRecord, QuasiHarmonic
 from mlphonon.errors import ResultError
-from mlphonon.io.result_folder import write_folder
+from mlphonon.io.atomic_files import write_folder
 
 FORMAT = 1
 SUMMARY, ARRAYS, TABLE = "qha.json", "qha.npz", "expansion.csv"

@@ -10,7 +10,7 @@ import numpy as np
 
 from mlphonon.anharmonic.gruneisen.result import Gruneisen, GruneisenRecord
 from mlphonon.errors import ResultError
-from mlphonon.io.result_folder import write_folder
+from mlphonon.io.atomic_files import write_folder
 
 FORMAT = 1
 SUMMARY, ARRAYS = "gruneisen.json", "gruneisen.npz"

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlphonon.crystal.crystal import Crystal, make_crystal, read_crystal
+from mlphonon.errors import PotentialError
+from mlphonon.force_constants.born import BornCharges, read_born
 from mlphonon.reporter import LabelledReporter, Reporter, Silent, Stopwatch
-from mlphonon.settings import PhononSettings, make_settings
+from mlphonon.settings import PhononSettings
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -23,15 +25,18 @@ if TYPE_CHECKING:
     from mlphonon.potentials.potential import Potential
     from mlphonon.relaxation import Relaxation
 
+DEFAULT_POTENTIAL = "embedded"
+"""Ships inside: every command runs without a download."""
+
 
 def compute_phonons(
     structure: Any,
-    potential: Any = "embedded",
+    potential: Any = None,
     settings: PhononSettings | None = None,
     *,
+    born: Any = None,
     device: str = "auto",
     allow_pickle: bool = False,
-    born: Any = None,
     reporter: Reporter | None = None,
     **changes: Any,
 ) -> Phonons:
@@ -42,21 +47,22 @@ def compute_phonons(
 
     Parameters
     ----------
-    structure : Atoms, pymatgen Structure, Crystal or path
+    structure : Atoms, pymatgen Structure, Crystal, str or Path
         The crystal; a path is read with ASE and must hold one structure.
-    potential : str, path, ASE calculator or Potential, or list of these
-        A name of the catalogue, a file or folder of weights, or an object. Of several the result
-        is that of the first, and ``phonons.committee`` says how far they disagree: each relaxes
-        the crystal to its own minimum, and all take the supercell of the first.
+    potential : str, path, ASE calculator or Potential, or list of these, optional
+        A name of the catalogue, a file or folder of weights, or an object; the embedded potential
+        by default. Of several the result is that of the first, and ``phonons.committee`` says how
+        far they disagree: each relaxes the crystal to its own minimum, and all take the supercell
+        of the first.
     settings : PhononSettings, optional
         The protocol; defaults otherwise.
+    born : path, (charges, dielectric) or BornCharges, optional
+        Born effective charges for the non-analytical term (see
+        `mlphonon.force_constants.born.read_born`).
     device : {"auto", "cpu", "cuda"}
         Where a potential that is loaded by name or file runs.
     allow_pickle : bool
         Allow a pickled model file that nothing vouches for. It can run any code.
-    born : path or (charges, dielectric), optional
-        Born effective charges for the non-analytical term (see
-        `mlphonon.force_constants.born.read_born`).
     reporter : Reporter, optional
         Is told what is being done.
     **changes
@@ -75,20 +81,21 @@ def compute_phonons(
     from mlphonon.potentials.loading import load_potential
     from mlphonon.potentials.several import load_each
 
-    chosen = make_settings(settings, **changes)
+    chosen = PhononSettings.make(settings, **changes)
     reporter = reporter or Silent()
     watch = Stopwatch.start()
-    crystal = take_crystal(structure, chosen)
+    crystal = take_crystal(structure, chosen.symprec)
     watch.lap("crystal")
     with reporter.step("loading the potential", None):
         load = partial(load_potential, device=device, allow_pickle=allow_pickle)
-        engines = load_each(potential, load)
+        engines = load_each(DEFAULT_POTENTIAL if potential is None else potential, load)
     watch.lap("potential")
     for note in crystal.notes:
         reporter.say(f"{crystal.name}: {note}")
-    if len(engines) > 1:
-        return _compute_committee(crystal, engines, chosen, born, reporter, watch)
-    return _compute(crystal, engines[0], chosen, born, reporter, watch)
+    # Read before the long work, so that a wrong file is found at once.
+    charges = None if born is None else read_born(_path_or_arrays(born), crystal, chosen.symprec)
+    first = _Calculation(crystal, engines[0], chosen, charges, reporter, watch)
+    return first.run() if len(engines) == 1 else _compute_committee(first, engines)
 
 
 def compute_in_supercell(
@@ -96,6 +103,7 @@ def compute_in_supercell(
     potential: Potential,
     settings: PhononSettings,
     matrix: np.ndarray,
+    born: BornCharges | None = None,
     reporter: Reporter | None = None,
 ) -> Phonons:
     """Compute the phonons of a crystal as `compute_phonons`, in a supercell that must be.
@@ -110,28 +118,71 @@ def compute_in_supercell(
         All but the supercell.
     matrix : ndarray of int, shape (3, 3)
         In phonopy's convention, relative to the primitive cell.
+    born : BornCharges, optional
+        Of the primitive cell.
     reporter : Reporter, optional
         Is told what is being done.
     """
+    watch = Stopwatch.start()
     told = reporter or Silent()
-    return _compute(crystal, potential, settings, None, told, Stopwatch.start(), matrix)
+    return _Calculation(crystal, potential, settings, born, told, watch, matrix).run()
 
 
-def take_crystal(structure: Any, settings: PhononSettings) -> Crystal:
+def take_crystal(structure: Any, symprec: float) -> Crystal:
     """Read or check a structure, as `compute_phonons` takes it."""
     if isinstance(structure, str | Path):
-        return read_crystal(Path(structure), settings.symprec)
-    return make_crystal(structure, settings.symprec)
+        return read_crystal(Path(structure), symprec)
+    return make_crystal(structure, symprec)
 
 
-def _compute_committee(
-    crystal: Crystal,
-    potentials: Sequence[Potential],
-    settings: PhononSettings,
-    born: Any,
-    reporter: Reporter,
-    watch: Stopwatch,
-) -> Phonons:
+def potential_of(
+    phonons: Phonons, potential: Any = None, *, device: str = "auto", allow_pickle: bool = False
+) -> Potential:
+    """Load the potential that phonons were made with.
+
+    Parameters
+    ----------
+    phonons : Phonons
+        Whose record names it.
+    potential : str, path, ASE calculator or Potential, optional
+        The one, where it cannot be loaded by its name.
+    device : {"auto", "cpu", "cuda"}
+        Where a potential that is loaded by name or file runs.
+    allow_pickle : bool
+        Allow a pickled model file that nothing vouches for. It can run any code.
+
+    Raises
+    ------
+    PotentialError
+        If there is none of its name, or its weights are others than those of the phonons.
+    """
+    from mlphonon.potentials.loading import load_potential
+
+    made_with = phonons.record.potential
+    expected = made_with.get("sha256")
+    if potential is None and expected is None:
+        raise PotentialError(
+            f"potential '{made_with['name']}' cannot be loaded by its name",
+            "the phonons say nothing of its weights",
+            "give the potential",
+        )
+    dtype = made_with["dtype"] if made_with["dtype"] in ("float32", "float64") else "float64"
+    found = load_potential(
+        made_with["name"] if potential is None else potential,
+        device=device,
+        dtype=dtype,
+        allow_pickle=allow_pickle,
+    )
+    if None not in (expected, found.info.sha256) and found.info.sha256 != expected:
+        raise PotentialError(
+            f"the weights of potential '{found.info.name}' are others than those of the phonons",
+            f"{str(found.info.sha256)[:8]}... and {str(expected)[:8]}...",
+            "compute the phonons again, or give the potential that they were made with",
+        )
+    return found
+
+
+def _compute_committee(first: _Calculation, potentials: Sequence[Potential]) -> Phonons:
     """Compute one potential after the other; the supercell is that of the first."""
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.several import distinct_names, naming
@@ -140,18 +191,24 @@ def _compute_committee(
     for name, potential in zip(names, potentials, strict=True):
         # Before the long work of the first, not after it.
         with naming(name):
-            _check_potential(potential, crystal, settings)
-    found: list[Phonons] = []
+            check_potential(potential, first.crystal, first.settings)
+    members: list[Phonons] = []
     for name, potential in zip(names, potentials, strict=True):
-        told = LabelledReporter(reporter, f"{name}, {len(found) + 1} of {len(names)}")
-        matrix = found[0].phonopy.supercell_matrix if found else None
-        clock = Stopwatch.start() if found else watch
+        label = f"{name}, {len(members) + 1} of {len(names)}"
+        calculation = replace(
+            first,
+            potential=potential,
+            reporter=LabelledReporter(first.reporter, label),
+            matrix=members[0].phonopy.supercell_matrix if members else None,
+            watch=Stopwatch.start() if members else first.watch,
+        )
         with naming(name):
-            found.append(_compute(crystal, potential, settings, born, told, clock, matrix))
-    return Phonons(found[0].phonopy, found[0].record, tuple(found[1:]))
+            members.append(calculation.run())
+    return Phonons(members[0].phonopy, members[0].record, tuple(members[1:]))
 
 
-def _check_potential(potential: Potential, crystal: Crystal, settings: PhononSettings) -> None:
+def check_potential(potential: Potential, crystal: Crystal, settings: PhononSettings) -> None:
+    """Raise `PotentialError` if a potential cannot make phonons of a crystal by these settings."""
     from mlphonon.force_constants.planning import check_method
     from mlphonon.potentials.potential import check_conservative, check_elements
 
@@ -160,44 +217,54 @@ def _check_potential(potential: Potential, crystal: Crystal, settings: PhononSet
     check_method(potential.info, settings)
 
 
-def _compute(
-    crystal: Crystal,
-    potential: Potential,
-    settings: PhononSettings,
-    born: Any,
-    reporter: Reporter,
-    watch: Stopwatch,
-    matrix: np.ndarray | None = None,
-) -> Phonons:
-    """Run the steps after everything has been loaded; `matrix` is a supercell that must be."""
-    from mlphonon.crystal.supercell import choose_supercell
-    from mlphonon.force_constants.born import read_born
-    from mlphonon.phonons.phonons import Phonons
-    from mlphonon.relaxation import relax
-    from mlphonon.trust.evidence import measure_evidence
+@dataclass(frozen=True)
+class _Calculation:
+    """All that the phonons of one crystal by one potential are made of."""
 
-    _check_potential(potential, crystal, settings)
-    # Read before the long work, so that a wrong file is found at once.
-    charges = None if born is None else read_born(_path_or_arrays(born), crystal, settings.symprec)
-    if settings.supercell != "converged" and matrix is None:
-        # Refuses an impossible one before the relaxation; the cell may change it slightly.
-        choose_supercell(crystal, crystal.atoms, settings)
-    with reporter.step(f"relaxing {crystal.name}", None) as count:
-        relaxation = relax(crystal, potential, settings, lambda _step, _left: count(1))
-    watch.lap("relaxation")
-    solver = _Solver(crystal, relaxation.atoms, potential, settings, reporter, watch, matrix)
-    constants, series = solver.solve_as_asked()
-    evidence = measure_evidence(crystal, relaxation.atoms, constants, potential, settings)
-    watch.lap("evidence")
-    if charges is not None:
-        constants.phonopy.nac_params = charges.nac_params(settings.nac_method)
-    record = _make_record(crystal, potential, settings, relaxation, constants, watch)
-    if settings.trust == "full" and not series:
-        change = solver.change_in_larger(constants)
-        evidence = evidence.model_copy(update={"larger_supercell_THz": change})
-        watch.lap("larger supercell")
-    found = {"supercell_series": series, "evidence": evidence}
-    return Phonons(constants.phonopy, record.model_copy(update=found))
+    crystal: Crystal
+    potential: Potential
+    settings: PhononSettings
+    charges: BornCharges | None
+    reporter: Reporter
+    watch: Stopwatch
+    matrix: np.ndarray | None = None
+    """A supercell that must be."""
+
+    def run(self) -> Phonons:
+        """Relax, solve, look at the result."""
+        from mlphonon.crystal.supercell import choose_supercell
+        from mlphonon.phonons.phonons import Phonons
+        from mlphonon.relaxation import relax
+        from mlphonon.trust.evidence import measure_evidence
+
+        crystal, potential, settings, watch = (
+            self.crystal,
+            self.potential,
+            self.settings,
+            self.watch,
+        )
+        check_potential(potential, crystal, settings)
+        if settings.supercell != "converged" and self.matrix is None:
+            # Refuses an impossible one before the relaxation; the cell may change it slightly.
+            choose_supercell(crystal, crystal.atoms, settings)
+        with self.reporter.step(f"relaxing {crystal.name}", None) as count:
+            relaxation = relax(crystal, potential, settings, lambda _step, _left: count(1))
+        watch.lap("relaxation")
+        solver = _Solver(
+            crystal, relaxation.atoms, potential, settings, self.reporter, watch, self.matrix
+        )
+        constants, series = solver.solve_as_asked()
+        evidence = measure_evidence(crystal, relaxation.atoms, constants, potential, settings)
+        watch.lap("evidence")
+        if self.charges is not None:
+            constants.phonopy.nac_params = self.charges.nac_params(settings.nac_method)
+        record = _make_record(crystal, potential, settings, relaxation, constants, watch)
+        if settings.trust == "full" and not series:
+            change = solver.change_in_larger(constants)
+            evidence = evidence.model_copy(update={"larger_supercell_THz": change})
+            watch.lap("larger supercell")
+        found = {"supercell_series": series, "evidence": evidence}
+        return Phonons(constants.phonopy, record.model_copy(update=found))
 
 
 @dataclass(frozen=True)
@@ -260,6 +327,8 @@ class _Solver:
 
 
 def _path_or_arrays(born: Any) -> Any:
+    if isinstance(born, BornCharges):
+        return born
     return Path(born) if isinstance(born, str | Path) else tuple(born)
 
 

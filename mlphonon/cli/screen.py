@@ -89,12 +89,12 @@ def run_screen(
     from mlphonon.screening.campaign import Campaign, Plan
     from mlphonon.screening.crystals.sources import check_paths, read_sources
     from mlphonon.screening.properties import read_properties
-    from mlphonon.settings import make_settings, read_settings
+    from mlphonon.settings import PhononSettings
 
     site = _site(config, {"workers": workers, "device": device})
     plan = Plan(
         PotentialSource(_only(potential), site.device, dtype, head, allow_pickle),
-        make_settings(None, **({} if settings is None else read_settings(settings))),
+        PhononSettings() if settings is None else PhononSettings.read(settings),
         _temperatures(temperatures),
         site,
         read_properties(properties or ()),

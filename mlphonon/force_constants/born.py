@@ -12,6 +12,8 @@ import numpy as np
 from mlphonon.errors import CrystalError
 
 if TYPE_CHECKING:
+    from phonopy import Phonopy
+
     from mlphonon.crystal.crystal import Crystal
 
 ASYMMETRY_LIMIT = 0.2
@@ -33,6 +35,14 @@ class BornCharges:
     charges: np.ndarray
     dielectric: np.ndarray
 
+    @classmethod
+    def of(cls, phonopy: Phonopy) -> BornCharges | None:
+        """Return those that a phonopy object holds, for its primitive cell; None if it has none."""
+        params = phonopy.nac_params
+        if params is None:
+            return None
+        return cls(np.array(params["born"]), np.array(params["dielectric"]))
+
     def nac_params(self, method: str) -> dict[str, Any]:
         """Return phonopy's ``nac_params``; the factor is e^2 / (4 pi epsilon_0) in eV A."""
         from phonopy.interface.calculator import get_calculator_physical_units
@@ -45,16 +55,18 @@ class BornCharges:
         }
 
 
-def read_born(source: Path | tuple[Any, Any], crystal: Crystal, symprec: float) -> BornCharges:
+def read_born(
+    source: Path | tuple[Any, Any] | BornCharges, crystal: Crystal, symprec: float
+) -> BornCharges:
     """Take Born charges from a BORN file or from arrays.
 
     Parameters
     ----------
-    source : Path or (charges, dielectric)
+    source : Path, (charges, dielectric) or BornCharges
         A phonopy BORN file: charges of the symmetrically independent atoms of the primitive
         cell that phonopy finds in the crystal as given. Or arrays of shape (n, 3, 3) and
         (3, 3), charges of all atoms of the crystal as given. Cartesian axes are those of
-        the crystal as given.
+        the crystal as given. `BornCharges` are of the standardised cell and taken as they are.
     crystal : Crystal
         Knows the rotation from the given crystal to the standardised one.
     symprec : float
@@ -70,6 +82,8 @@ def read_born(source: Path | tuple[Any, Any], crystal: Crystal, symprec: float) 
 
     from mlphonon.force_constants.cells import to_ase, to_phonopy
 
+    if isinstance(source, BornCharges):
+        return source
     given = crystal.given.copy()
     if np.linalg.det(given.cell.array) < 0:
         given.set_cell(-given.cell.array, scale_atoms=False)

@@ -76,8 +76,12 @@ class Result(ABC):
             What ``KIND.json`` holds.
         """
 
-    def write_extras(self, folder: Path) -> None:
+    def write_extras(self, folder: Path) -> None:  # noqa: B027
         """Write what others read: tables for other programs. Figures come by themselves."""
+
+    def figure_names(self) -> tuple[str, ...]:
+        """Files of `figures` that can be drawn of this result."""
+        return tuple(self.figures)
 
     def to_dataframe(self) -> DataFrame:
         """Return `table` as a pandas DataFrame."""
@@ -97,7 +101,11 @@ class Result(ABC):
         -------
         matplotlib.figure.Figure
         """
-        figure: Figure = resolve(next(iter(self.figures.values())))(self)
+        return self.draw(next(iter(self.figures)), path)
+
+    def draw(self, name: str, path: str | Path | None = None) -> Figure:
+        """Draw one of `figures` by its file's name (see `plot`)."""
+        figure: Figure = resolve(self.figures[name])(self)
         if path is not None:
             resolve(SAVE_FIGURE)(figure, Path(path))
         return figure
@@ -125,8 +133,8 @@ class Result(ABC):
         names = self.write_files(folder)
         if figures:
             self.write_extras(folder)
-            for name, draw in self.figures.items():
-                resolve(SAVE_FIGURE)(resolve(draw)(self), folder / name)
+            for name in self.figure_names():
+                self.draw(name, folder / name)
         summary = {
             "format": self.format,
             "kind": self.kind,
@@ -211,6 +219,5 @@ class ArrayResult(Result):
         record: Any = get_type_hints(cls)["record"]
         with np.load(folder / f"{cls.kind}.npz", allow_pickle=False) as found:
             values = unflatten(cls, dict(found), leave_out=("record",))
-        return cls(**values, record=record.model_validate(summary["record"]))
-
-
+        values["record"] = record.model_validate(summary["record"])
+        return cls(**values)

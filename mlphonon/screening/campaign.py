@@ -39,7 +39,7 @@ from mlphonon.screening.workers.outcome import Folder, Outcome
 from mlphonon.screening.workers.run import Run
 from mlphonon.screening.workers.site import Site
 from mlphonon.screening.workers.work import Job, Limits
-from mlphonon.settings import PhononSettings, make_settings
+from mlphonon.settings import PhononSettings
 
 FOREIGN_IN_FLIGHT = 64
 """Groups that an executor of the user's gets at once; how many workers it has is not known."""
@@ -159,7 +159,7 @@ class Campaign:
         """
         plan = Plan(
             PotentialSource(potential, device=site.device if site else "auto"),
-            make_settings(None, **settings),
+            PhononSettings.make(None, **settings),
             tuple(temperatures),
             site or Site(),
             read_properties(properties),

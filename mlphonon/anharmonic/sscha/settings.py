@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from mlphonon.errors import SettingsError
+from mlphonon.settings_base import Settings
 
 Statistics = Literal["quantum", "classical"]
 
 
-class SschaSettings(BaseModel):
+class SschaSettings(Settings):
     """Everything that decides what self-consistent phonons are, apart from the temperature.
 
     Lengths in A, frequencies in THz, pressures in GPa.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    words: ClassVar[str] = "method 'sscha'"
 
     min_length: float | None = Field(default=None, gt=0)
     """Least height of the supercell that is displaced, A; 10 unless the supercell of the harmonic

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from mlphonon.anharmonic.at_temperature.compute import renormalise
+from mlphonon.anharmonic.at_temperature.compute import compute_phonons_at_temperature
 from mlphonon.crystal.structure_json import to_atoms
 from mlphonon.errors import (
     CrystalError,
@@ -24,7 +24,6 @@ from mlphonon.errors import (
     SettingsError,
 )
 from mlphonon.potentials.batches import TooLargeError
-from mlphonon.reporter import Silent
 from mlphonon.screening.calculation import PotentialSource
 from mlphonon.screening.properties import AtTemperature
 from mlphonon.screening.quantities.at_temperature import (
@@ -190,14 +189,7 @@ class _Attempt:
     def _add(self, asked: AtTemperature, potential: Potential) -> None:
         assert self.phonons is not None
         try:
-            found = renormalise(
-                self.phonons,
-                potential,
-                asked.temperature,
-                asked.method,
-                asked.settings(),
-                Silent(),
-            )
+            found = compute_phonons_at_temperature(self.phonons, potential, asked.settings())
             row = _row(asked) | measure_at_temperature(found)
         except OSError:
             raise

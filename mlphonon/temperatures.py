@@ -99,7 +99,7 @@ def _range(text: str) -> TemperatureGrid:
         raise ValueError(f"temperatures must be {FORMS}")
     first, last, step = _numbers(parts)
     if not (first <= last and step > 0):
-        raise ValueError("temperatures must be first:last:step with 0 <= first <= last and step > 0")
+        raise ValueError("temperatures first:last:step must have 0 <= first <= last and step > 0")
     if (last - first) / step > MOST:
         raise ValueError(f"temperatures must not be more than {MOST}")
     return TemperatureGrid(":".join(map(_short, (first, last, step))))

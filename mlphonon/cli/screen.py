@@ -170,15 +170,18 @@ def rank_crystals(
     from rich.table import Table as Shown
 
     from mlphonon.screening.ranking.rank import format_rows, rank, write_table
+    from mlphonon.system.terminal import plain
 
     ranked = rank(_open(store).results(calculation), by, where, top, ascending)
     for path in (csv, parquet):
         if path is not None:
             write_table(ranked, path)
     columns = ["rank", "name", "formula", "spacegroup", by]
-    shown = Shown(*columns, box=None)
+    shown = Shown(box=None)
+    for column in columns:
+        shown.add_column(plain(column))
     for row in format_rows(ranked, columns):
-        shown.add_row(*row)
+        shown.add_row(*map(plain, row))
     Console().print(shown)
 
 

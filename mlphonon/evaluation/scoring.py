@@ -13,7 +13,6 @@ from mlphonon.errors import MlphononError
 from mlphonon.evaluation.bands import reference_points
 from mlphonon.evaluation.heat import heat_errors
 from mlphonon.evaluation.matching import Matched, reordered
-from mlphonon.evaluation.metrics.acoustic import Elasticity, UnstableWavesError, elasticity
 from mlphonon.evaluation.metrics.frequencies import (
     density_error,
     frequency_errors,
@@ -26,7 +25,7 @@ from mlphonon.evaluation.record import Comparison, CrystalScore, Curves, Structu
 from mlphonon.evaluation.references.reference import ReferenceCrystal
 from mlphonon.phonons.phonons import Phonons
 from mlphonon.potentials.potential import Potential
-from mlphonon.system.threads import one_blas_thread
+from mlphonon.properties.elasticity import Elasticity, UnstableWavesError
 from mlphonon.trust.scale import rms_frequency
 from mlphonon.units import CM_PER_THZ
 from mlphonon.workflow import compute_phonons
@@ -198,8 +197,7 @@ def _elastic_errors(matched: Matched) -> dict[str, float]:
 
 def _elasticity(phonopy: Phonopy) -> Elasticity | None:
     try:
-        with one_blas_thread():
-            return elasticity(phonopy)
+        return Elasticity.of_force_constants(phonopy)
     except UnstableWavesError:
         # The stability columns say so.
         return None

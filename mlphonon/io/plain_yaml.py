@@ -9,7 +9,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,12 +36,8 @@ MAX_DATA_BYTES = 2**28
 MAX_EXPANSION = 200
 """Bytes made of one compressed byte; numbers as text give 3 to 50, bombs 1,000 to a million."""
 
-_OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
-    ".xz": lzma.open,
-    ".lzma": lzma.open,
-    ".gz": gzip.open,
-    ".bz2": bz2.open,
-}
+PACKED = (".xz", ".lzma", ".gz", ".bz2")
+"""Ends of the names of compressed files."""
 
 _TAG = "tag:yaml.org,2002:"
 
@@ -61,7 +57,9 @@ def read_settings_file(path: Path) -> dict[str, Any]:
     try:
         values = read_yaml(path, MAX_SETTINGS_BYTES)
     except OSError as error:
-        raise SettingsError(f"cannot read settings from {path}", error.strerror or "") from error
+        raise SettingsError(
+            f"cannot read settings from {path}", error.strerror or str(error)
+        ) from error
     except YamlError as error:
         raise SettingsError(f"cannot read settings from {path}", str(error)) from error
     if values is None:
@@ -95,11 +93,11 @@ def read_yaml(path: Path, max_bytes: int = MAX_DATA_BYTES) -> Any:
     """
     if path.exists() and not path.is_file():
         raise YamlError("it is not a file")
-    packed = path.suffix in _OPENERS
+    packed = path.suffix in PACKED
     size = path.stat().st_size
     largest = min(max_bytes, max(MAX_SETTINGS_BYTES, MAX_EXPANSION * size)) if packed else max_bytes
     try:
-        with _OPENERS.get(path.suffix, _open)(path) as file:
+        with _open(path) as file:
             content = file.read(largest + 1)
     except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise YamlError(f"it cannot be unpacked: {error}") from error
@@ -173,7 +171,7 @@ class _Document:
         values: dict[str | int, Any] = {}
         while not isinstance(event := self._next(), yaml.CollectionEndEvent):
             name = self._value(event)
-            if not isinstance(name, str | int):
+            if isinstance(name, bool) or not isinstance(name, str | int):
                 raise _error("a name is neither text nor a whole number", event)
             if name in values:
                 raise _error(f"{str(name)[:40]!r} is there twice", event)
@@ -203,12 +201,16 @@ def _error(reason: str, event: Any) -> YamlError:
 
 
 def _describe(error: Exception) -> str:
-    """What PyYAML says of a syntax error, in one line and without the text around it."""
+    """Return what PyYAML says of a syntax error, in one line, without the text around it."""
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error)
     line = f" (line {mark.line + 1})" if mark else ""
     return " ".join(str(problem).split())[:200] + line
 
 
-def _open(path: Path) -> IO[bytes]:
-    return path.open("rb")
+def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
+    if path.suffix in (".xz", ".lzma"):
+        return lzma.open(path)
+    if path.suffix == ".gz":
+        return gzip.open(path)
+    return bz2.open(path) if path.suffix == ".bz2" else path.open("rb")

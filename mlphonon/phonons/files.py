@@ -63,10 +63,10 @@ def _read_phonopy(path: Path, record: Record) -> Phonopy:
     FORCE_CONSTANTS that happen to lie in the working directory.
     """
     from phonopy import Phonopy
-    from phonopy.interface.phonopy_yaml import PhonopyYaml
 
-    found = PhonopyYaml()
-    found.read(path)
+    from mlphonon.io.phonopy_yaml import read_phonopy_yaml
+
+    found = read_phonopy_yaml(path)
     phonopy = Phonopy(
         found.unitcell,
         found.supercell_matrix,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlphonon.force_constants.cells import to_ase
+from mlphonon.io.phonopy_yaml import read_phono3py_yaml
 from mlphonon.readers.phonopy_calculation import (
     finish,
     has_forces,
@@ -46,11 +47,9 @@ def load_phono3py(settings: Path, beside: Mapping[str, Path]) -> Phonopy:
         parse_FORCES_FC3,
         read_fc2_from_hdf5,
     )
-    from phono3py.interface.phono3py_yaml import Phono3pyYaml
 
-    parsed = Phono3pyYaml()
     with reading(settings):
-        parsed.read(settings)
+        parsed = read_phono3py_yaml(settings)
         shared = parsed.phonon_supercell_matrix is None
         matrix = parsed.supercell_matrix if shared else parsed.phonon_supercell_matrix
         phonopy = start(parsed, matrix)
@@ -90,11 +89,9 @@ def displaced_pairs(settings: Path, beside: Mapping[str, Path]) -> list[tuple[At
         If a file cannot be read.
     """
     from phono3py.file_IO import parse_FORCES_FC3
-    from phono3py.interface.phono3py_yaml import Phono3pyYaml
 
-    parsed = Phono3pyYaml()
     with reading(settings):
-        parsed.read(settings)
+        parsed = read_phono3py_yaml(settings)
         dataset = parsed.dataset
         supercell = to_ase(start(parsed, parsed.supercell_matrix).supercell)
         length, force = units_of(parsed)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlphonon.force_constants.force_constants import SYMMETRISATION_ROUNDS
+from mlphonon.io.phonopy_yaml import read_phonopy_yaml
 from mlphonon.readers.reading import reading
 
 if TYPE_CHECKING:
@@ -43,12 +44,10 @@ def load_phonopy(
     """
     from phonopy.cui.load_helper import read_force_constants_from_hdf5
     from phonopy.file_IO import parse_FORCE_CONSTANTS, parse_FORCE_SETS
-    from phonopy.interface.phonopy_yaml import PhonopyYaml
 
     beside = beside or {}
-    parsed = PhonopyYaml()
     with reading(settings):
-        parsed.read(settings)
+        parsed = read_phonopy_yaml(settings)
         phonopy = start(parsed, parsed.supercell_matrix, find_primitive)
         dataset, constants = parsed.dataset, parsed.force_constants
     maps = phonopy.primitive.p2s_map
@@ -77,7 +76,7 @@ def start(parsed: Any, supercell_matrix: np.ndarray | None, find_primitive: bool
 
     Parameters
     ----------
-    parsed : PhonopyYaml or Phono3pyYaml
+    parsed : PhonopyYamlData or Phono3pyYamlData
         What the settings say.
     supercell_matrix : ndarray, shape (3, 3), optional
         Of the second-order force constants.

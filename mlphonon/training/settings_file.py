@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mlphonon.errors import TrainingError
+from mlphonon.errors import SettingsError, TrainingError
+from mlphonon.io.plain_yaml import read_settings_file
 
 
 class Frozen(BaseModel):
@@ -26,12 +26,9 @@ class Frozen(BaseModel):
             If the file cannot be read, or a setting is unknown or wrong.
         """
         try:
-            found = {} if path is None else yaml.safe_load(path.read_text()) or {}
-        except (OSError, yaml.YAMLError) as error:
-            reason = " ".join(str(error).split())
-            raise TrainingError(f"cannot read the settings {path}", reason) from error
-        if not isinstance(found, dict):
-            raise TrainingError(f"{path} holds no settings", fix="write lines of 'name: value'")
+            found = {} if path is None else read_settings_file(path)
+        except SettingsError as error:
+            raise TrainingError(str(error)) from error
         try:
             return cls.model_validate(found | changes)
         except ValidationError as error:

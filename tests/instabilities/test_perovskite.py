@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlphonon import compute_phonons
+from mlphonon import compute_phonons, explain_imaginary_modes
 from mlphonon.potentials.potential import Potential
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -10,6 +10,7 @@ from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_s
 from ase.data import atomic_masses
 
 from mlphonon import Phonons, compute_phonons
+from mlphonon.instabilities.explanation import Explanation
 from mlphonon.instabilities.family import Limits, explain_imaginary_modes
 from mlphonon.instabilities.frozen_modes import commensurate_matrix
 from mlphonon.potentials.calculator import AsePotential
@@ -104,15 +105,14 @@ def test_alternating_instability_doubles_the_cell() -> None:
 
 def test_explanation_is_saved_and_loaded(ferroelectric, tmp_path: Path) -> None:
     phonons, potential = ferroelectric
-    explained = phonons.explain(potential)
-    assert phonons.explanation is None
-    explained.save(tmp_path / "result")
-    assert Phonons.load(tmp_path / "result").explanation == explained.explanation
-    assert (tmp_path / "result" / "family.png").stat().st_size > 10_000
-    written = sorted(path.name for path in (tmp_path / "result" / "family").iterdir())
-    assert written[0] == "NaCl.vasp" and len(written) == len(explained.explanation.family)
-    phonons.save(tmp_path / "plain")
-    assert Phonons.load(tmp_path / "plain").explanation is None
+    explanation = explain_imaginary_modes(phonons, potential)
+    folder = explanation.save(tmp_path / "result")
+    assert Explanation.load(folder) == explanation
+    assert (folder / "family.png").stat().st_size > 10_000
+    written = sorted(path.name for path in (folder / "family").iterdir())
+    assert written[0] == "NaCl.vasp" and len(written) == len(explanation.family)
+    table = explanation.to_dataframe()
+    assert list(table["frequency_THz"]) == [mode.frequency_THz for mode in explanation.modes]
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,10 @@ def test_default_grid_is_that_of_the_settings(quartz_phonons: Phonons) -> None:
     assert expected[-1] == 1000
 
 
-@pytest.mark.parametrize("temperatures", [[-1.0], [300.0, 200.0], [[300.0]], [float("nan")], "warm"])
+REFUSED = [[-1.0], [300.0, 200.0], [[300.0]], [float("nan")], "warm"]
+
+
+@pytest.mark.parametrize("temperatures", REFUSED)
 def test_impossible_temperatures_are_refused(quartz_phonons: Phonons, temperatures: object) -> None:
     with pytest.raises(ValueError, match="temperatures"):
         quartz_phonons.thermal(temperatures)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mlphonon.errors import SettingsError
+from mlphonon.io.plain_yaml import read_settings_file
 
 
 class ParslSettings(BaseModel):
@@ -92,13 +92,7 @@ class Site(BaseModel):
         SettingsError
             If it cannot be read or says something that cannot be.
         """
-        try:
-            values = yaml.safe_load(path.read_text()) or {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise SettingsError(f"cannot read {path}", " ".join(str(error).split())) from error
-        if not isinstance(values, dict):
-            raise SettingsError(f"{path} describes no site", fix="write lines such as 'workers: 2'")
-        return make_site({**values, **changes}, str(path))
+        return make_site({**read_settings_file(path), **changes}, str(path))
 
 
 def make_site(values: dict[str, Any], where: str = "") -> Site:

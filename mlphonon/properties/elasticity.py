@@ -17,10 +17,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.units import GPa, _amu, _e
+
+from mlphonon.errors import MlphononError
+from mlphonon.system.threads import one_blas_thread
+from mlphonon.units import AMU
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
+
+    from mlphonon.phonons.phonons import Phonons
 
 STEP = 1e-3
 """Length of the wave vector, 1/A: short enough that dispersion lowers no velocity by 1e-4."""
@@ -30,8 +35,23 @@ MANY = 2000
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 VOIGT_INDEX = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
-TO_GPA = _amu * 1e4 / _e / GPa
+TO_GPA = AMU * 1e25
 """From amu (A THz)^2/A^3, a density times a velocity squared, to GPa."""
+
+
+class UnstableWavesError(MlphononError):
+    """A long wave is unstable, so that it has no velocity."""
+
+
+def compute_elasticity(phonons: Phonons) -> Elasticity:
+    """Return sound velocities and elastic moduli: the long-wave limit of phonons.
+
+    Raises
+    ------
+    UnstableWavesError
+        If a long wave is unstable: then there is no velocity.
+    """
+    return Elasticity.of_force_constants(phonons.phonopy)
 
 
 @dataclass(frozen=True)
@@ -48,6 +68,28 @@ class Elasticity:
 
     tensor: np.ndarray
     density: float
+
+    @classmethod
+    def of_force_constants(cls, phonopy: Phonopy) -> Elasticity:
+        """Return the long-wave limit of force constants, wherever they are from.
+
+        Raises
+        ------
+        UnstableWavesError
+            If a long wave is unstable: then there is no velocity.
+        """
+        directions = _directions()
+        with one_blas_thread():
+            matrices = _christoffel(phonopy, directions)
+        cell = phonopy.primitive
+        density = float(cell.masses.sum() / cell.volume)
+        tensor = _solve_for_constants(directions, density * matrices) * TO_GPA
+        if min(np.linalg.eigvalsh(matrices).min(), np.linalg.eigvalsh(tensor).min()) <= 0:
+            raise UnstableWavesError(
+                "the crystal is unstable in the limit of long waves",
+                "such a wave has no velocity, and the crystal no elastic moduli",
+            )
+        return cls(tensor, density)
 
     def velocities(self, directions: np.ndarray) -> np.ndarray:
         """Return sound velocities along unit vectors of shape (n, 3), km/s, shape (n, 3)."""
@@ -78,28 +120,6 @@ class Elasticity:
         voigt = (1.5 * np.trace(c[:3, :3]) - 0.5 * c[:3, :3].sum() + 3 * np.trace(c[3:, 3:])) / 15
         reuss = 15 / (6 * np.trace(s[:3, :3]) - 2 * s[:3, :3].sum() + 3 * np.trace(s[3:, 3:]))
         return float((voigt + reuss) / 2)
-
-
-class UnstableWavesError(ValueError):
-    """A long wave is unstable, so that it has no velocity."""
-
-
-def elasticity(phonopy: Phonopy) -> Elasticity:
-    """Return the long-wave limit of force constants.
-
-    Raises
-    ------
-    UnstableWavesError
-        If a long wave is unstable: then there is no velocity.
-    """
-    directions = _directions()
-    matrices = _christoffel(phonopy, directions)
-    cell = phonopy.primitive
-    density = float(cell.masses.sum() / cell.volume)
-    tensor = _solve_for_constants(directions, density * matrices) * TO_GPA
-    if min(np.linalg.eigvalsh(matrices).min(), np.linalg.eigvalsh(tensor).min()) <= 0:
-        raise UnstableWavesError("the crystal is unstable in the limit of long waves")
-    return Elasticity(tensor, density)
 
 
 def _directions() -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,12 +48,14 @@ def summarise(phonons: Phonons) -> dict[str, Any]:
     return summary
 
 
-def read_data(folder: Path, summary: Mapping[str, Any]) -> tuple[Any, Record, tuple[Phonons, ...]]:
+def read_data(
+    folder: Path, summary: Mapping[str, Any], load: Callable[[Path], Phonons]
+) -> tuple[Phonopy, Record, tuple[Phonons, ...]]:
     """Read what `Phonons` is made of: phonopy's object, record, other members of a committee."""
     record = Record.model_validate(summary["record"])
     found = _read_phonopy(folder / PARAMETERS, record)
     names = summary["committee"]["names"] if "committee" in summary else None
-    return found, record, read_members(folder, record, names)
+    return found, record, read_members(folder, record, names, load)
 
 
 def _read_phonopy(path: Path, record: Record) -> Phonopy:

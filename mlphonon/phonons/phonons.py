@@ -314,4 +314,4 @@ class Phonons(Result):
     @classmethod
     def read_files(cls, folder: Path, summary: Mapping[str, Any]) -> Phonons:
         """Read back what `write_files` wrote."""
-        return cls(*files.read_data(folder, summary))
+        return cls(*files.read_data(folder, summary, cls.load))

@@ -76,6 +76,7 @@ def read_members(
         If one is damaged.
     """
     from mlphonon.phonons.committee import names_of, require_one_calculation
+
     expected = [] if names is None else member_folders(folder, names)
     place = folder / FOLDER
     there = {p.name for p in place.iterdir() if p.is_dir()} if place.is_dir() else set()

@@ -1,4 +1,4 @@
-"""What all results do alike: arrays and record on disk, tables, figures by name, what is refused."""
+"""What all results do alike: arrays and record on disk, tables, figures by name, refusals."""
 
 from __future__ import annotations
 

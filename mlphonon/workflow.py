@@ -156,29 +156,20 @@ def potential_of(
     PotentialError
         If there is none of its name, or its weights are others than those of the phonons.
     """
-    from mlphonon.potentials.loading import load_potential
+    from mlphonon.potentials.loading import load_potential, reload
 
     made_with = phonons.record.potential
-    expected = made_with.get("sha256")
-    if potential is None and expected is None:
-        raise PotentialError(
-            f"potential '{made_with['name']}' cannot be loaded by its name",
-            "the phonons say nothing of its weights",
-            "give the potential",
-        )
-    dtype = made_with["dtype"] if made_with["dtype"] in ("float32", "float64") else "float64"
-    found = load_potential(
-        made_with["name"] if potential is None else potential,
-        device=device,
-        dtype=dtype,
-        allow_pickle=allow_pickle,
-    )
-    if None not in (expected, found.info.sha256) and found.info.sha256 != expected:
-        raise PotentialError(
-            f"the weights of potential '{found.info.name}' are others than those of the phonons",
-            f"{str(found.info.sha256)[:8]}... and {str(expected)[:8]}...",
-            "compute the phonons again, or give the potential that they were made with",
-        )
+    if potential is None:
+        return reload(made_with, device=device, allow_pickle=allow_pickle)
+    found = load_potential(potential, device=device, allow_pickle=allow_pickle)
+    for what in ("sha256", "head"):
+        before, now = made_with.get(what), found.info.as_dict().get(what)
+        if None not in (before, now) and before != now:
+            raise PotentialError(
+                f"potential '{found.info.name}' is not the one of the phonons",
+                f"its {what} is {str(now)[:12]}, theirs {str(before)[:12]}",
+                "give the potential that they were made with, or compute them again",
+            )
     return found
 
 

@@ -80,10 +80,10 @@ class Runner:
         return results
 
     def _one(self, crystal: Crystal, potentials: list[Potential], compute: Compute) -> list[Result]:
-        from mlphonon.potentials.remembered import remember
+        from mlphonon.potentials.cached_answers import cache_answers
 
         work = self.options.output / f".{crystal.name}-{self.resumable}.work"
-        engines = [remember(one, work) for one in potentials] if self.resumable else potentials
+        engines = [cache_answers(one, work) for one in potentials] if self.resumable else potentials
         made = iter(compute(crystal, engines, born=self.options.born, reporter=self.reporter))
         results: list[Result] = []
         while True:

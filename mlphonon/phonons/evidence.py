@@ -26,7 +26,7 @@ class Evidence(BaseModel):
     larger_supercell_THz : float, optional
         Mean change of frequencies in the next larger supercell, where one was solved.
     kernels : float, optional
-        Relative change of a difference, or row, by turning quick kernels off, where that was
+        Relative change of a difference, or row, by turning fast kernels off, where that was
         tried.
     training_distance : float, optional
         Of the atom that is farthest from what the potential was taught (see

@@ -107,5 +107,7 @@ def test_potentials_without_a_name_must_be_given(argon: AsePotential) -> None:
     phonons = compute_phonons(CUBIC.crystal(), AsePotential(CUBIC), COARSE)
     with pytest.raises(PotentialError, match="cannot be loaded by its name"):
         phonons.gruneisen()
-    with pytest.raises(SettingsError, match="setting 'strain' of Grueneisen parameters cannot be -1"):
+    with pytest.raises(
+        SettingsError, match="setting 'strain' of Grueneisen parameters cannot be -1"
+    ):
         phonons.gruneisen(argon, strain=-1)

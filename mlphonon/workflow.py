@@ -90,10 +90,12 @@ def compute_phonons(
         load = partial(load_potential, device=device, allow_pickle=allow_pickle)
         engines = load_each(DEFAULT_POTENTIAL if potential is None else potential, load)
     watch.lap("potential")
-    for note in crystal.notes:
-        reporter.say(f"{crystal.name}: {note}")
     # Read before the long work, so that a wrong file is found at once.
     charges = None if born is None else read_born(_path_or_arrays(born), crystal, chosen.symprec)
+    if charges is not None:
+        crystal = replace(crystal, notes=(*crystal.notes, *charges.notes))
+    for note in crystal.notes:
+        reporter.say(f"{crystal.name}: {note}")
     first = _Calculation(crystal, engines[0], chosen, charges, reporter, watch)
     return first.run() if len(engines) == 1 else _compute_committee(first, engines)
 

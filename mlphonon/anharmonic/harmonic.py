@@ -118,4 +118,6 @@ def with_born_charges(phonons: Phonons, born: Any) -> Phonons:
     crystal = make_crystal(phonons.atoms, settings.symprec, phonons.record.name)
     charges = read_born(source, crystal, settings.symprec)
     phonopy.nac_params = charges.nac_params(settings.nac_method)
-    return Phonons(phonopy, phonons.record.model_copy(update={"born_charges": True}))
+    notes = (*phonons.record.notes, *charges.notes)
+    record = phonons.record.model_copy(update={"born_charges": True, "notes": notes})
+    return Phonons(phonopy, record)

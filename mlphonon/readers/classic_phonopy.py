@@ -6,17 +6,21 @@ not). An archive is read in memory and never unpacked to disk; what is too large
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlphonon.errors import ResultError
+from mlphonon.io.phonopy_yaml import check_dataset
 from mlphonon.readers.phonopy_calculation import finish
 from mlphonon.readers.reading import reading
 
@@ -37,6 +41,14 @@ WANTED = frozenset(
 
 MEMBER_LIMIT = 64_000_000
 """Bytes of one unpacked file; force sets of 1,000 displacements of 400 atoms take 20 MB."""
+
+ARCHIVE_LIMIT = 256_000_000
+"""Bytes of an archive, packed or not."""
+
+TOO_LARGE = "it is larger than a calculation can be"
+
+MOST_ATOMS = 10_000
+"""Of a supercell."""
 
 MEMBERS_LIMIT = 1_000
 """Files in an archive."""
@@ -83,10 +95,19 @@ class ClassicCalculation:
 
     def unitcell(self) -> PhonopyAtoms:
         """Return the unit cell, in A."""
+        return self._cell(*CELLS, part="the unit cell")
+
+    def _cell(self, *names: str, part: str) -> PhonopyAtoms:
         from phonopy.interface.vasp import read_vasp_from_strings
 
-        with reading(Path(self.name), "the unit cell"):
-            return read_vasp_from_strings(self.text(*CELLS))
+        text = self.text(*names)
+        with reading(Path(self.name), part):
+            lines = text.splitlines()
+            counts = [int(word) for line in lines[5:7] for word in line.split() if word.isdigit()]
+            # Phonopy would make room for all that are announced.
+            if sum(counts) > len(lines):
+                raise ValueError(f"{sum(counts)} atoms are announced in {len(lines)} lines")
+            return read_vasp_from_strings(text)
 
     def phonopy(self) -> Phonopy:
         """Return the calculation with symmetrised force constants, without Born charges.
@@ -101,6 +122,9 @@ class ClassicCalculation:
         unitcell = self.unitcell()
         with reading(Path(self.name), "phonopy.conf"):
             supercell = self._supercell_matrix(unitcell)
+            n_atoms = len(unitcell) * abs(float(np.linalg.det(supercell)))
+            if not 0.5 < n_atoms <= MOST_ATOMS:
+                raise ValueError(f"a supercell of {n_atoms:g} atoms")
             primitive = primitive_matrix(self.conf())
             phonopy = Phonopy(unitcell, supercell, primitive_matrix=primitive, log_level=0)
         self._check_supercell(phonopy)
@@ -134,9 +158,7 @@ class ClassicCalculation:
         tags = self.conf()
         if "DIM" in tags:
             return supercell_matrix(tags["DIM"])
-        from phonopy.interface.vasp import read_vasp_from_strings
-
-        whole = read_vasp_from_strings(self.text("SPOSCAR"))
+        whole = self._cell("SPOSCAR", part="SPOSCAR")
         rows = whole.cell @ np.linalg.inv(unitcell.cell)
         if np.abs(rows - np.rint(rows)).max() > 1e-3:
             raise ValueError("SPOSCAR is no supercell of the unit cell")
@@ -146,10 +168,8 @@ class ClassicCalculation:
         """Refuse forces of a supercell whose atoms stand in another order than phonopy's."""
         if "SPOSCAR" not in self.texts:
             return
-        from phonopy.interface.vasp import read_vasp_from_strings
-
+        given, made = self._cell("SPOSCAR", part="SPOSCAR"), phonopy.supercell
         with reading(Path(self.name), "SPOSCAR"):
-            given, made = read_vasp_from_strings(self.texts["SPOSCAR"]), phonopy.supercell
             if given.symbols != made.symbols:
                 raise ValueError("its atoms are not those of the supercell")
             off = given.scaled_positions - made.scaled_positions
@@ -162,6 +182,7 @@ class ClassicCalculation:
         if "FORCE_SETS" in self.texts:
             n_atoms = len(phonopy.supercell)
             dataset = parse_FORCE_SETS_from_strings(self.texts["FORCE_SETS"], natom=n_atoms)
+            check_dataset(dataset, n_atoms)
             finish(phonopy, dataset=dataset)
         else:
             text = self.text("FORCE_SETS", "FORCE_CONSTANTS")
@@ -249,26 +270,33 @@ def read_classic(path: Path) -> ClassicCalculation:
 
 
 def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the wanted files of an archive; unpacked as a stream, no further than the limits."""
-    with _opened(path) as packed, tarfile.open(fileobj=packed, mode="r|") as archive:
+    """Yield the wanted files of an archive; whatever is larger than the limits is refused."""
+    with tarfile.open(fileobj=io.BytesIO(_unpacked(path)), mode="r:") as archive:
         for number, member in enumerate(archive):
             if number >= MEMBERS_LIMIT or member.size > MEMBER_LIMIT:
-                raise ValueError("it is larger than a calculation can be")
+                raise ValueError(TOO_LARGE)
             name = PurePosixPath(member.name).name
             if member.isfile() and name in WANTED and (file := archive.extractfile(member)):
                 yield name, file.read(MEMBER_LIMIT)
 
 
-def _opened(path: Path) -> IO[bytes]:
-    import bz2
-    import gzip
-    import lzma
-
-    openers: dict[str, Callable[[Path], Any]] = {
-        ".lzma": lzma.open,
-        ".xz": lzma.open,
-        ".gz": gzip.open,
-        ".tgz": gzip.open,
-        ".bz2": bz2.open,
-    }
-    return openers.get(path.suffix, lambda path: io.BytesIO(path.read_bytes()))(path)
+def _unpacked(path: Path) -> bytes:
+    """Return the bytes of an archive without its compression."""
+    if path.stat().st_size > ARCHIVE_LIMIT:
+        raise ValueError(TOO_LARGE)
+    raw = path.read_bytes()
+    if path.suffix in (".lzma", ".xz"):
+        # Its header says how much memory it wants: up to four gigabytes.
+        unpacking = lzma.LZMADecompressor(memlimit=ARCHIVE_LIMIT)
+        found = unpacking.decompress(raw, max_length=ARCHIVE_LIMIT + 1)
+        if not unpacking.eof and len(found) <= ARCHIVE_LIMIT:
+            raise EOFError("it ends too early")
+    elif path.suffix in (".gz", ".tgz", ".bz2"):
+        opened = bz2.open if path.suffix == ".bz2" else gzip.open
+        with opened(io.BytesIO(raw)) as file:
+            found = file.read(ARCHIVE_LIMIT + 1)
+    else:
+        found = raw
+    if len(found) > ARCHIVE_LIMIT:
+        raise ValueError(TOO_LARGE)
+    return found

@@ -120,6 +120,19 @@ def test_an_archive_larger_than_a_calculation_is_refused(
         read_classic(archive)
 
 
+def test_sizes_that_nothing_holds_are_refused(files: dict[str, str]) -> None:
+    lines = files["POSCAR-unitcell"].splitlines()
+    lines[6] = "1000000000 1000000000"
+    huge = files["phonopy.conf"].replace("2 0 0 0 2 0 0 0 2", "900 900 900")
+    for name, text, match in (
+        ("POSCAR-unitcell", "\n".join(lines), "atoms are announced"),
+        ("phonopy.conf", huge, r"a supercell of 5\.832e\+09 atoms"),
+        ("phonopy.conf", "DIM = 1 1 0\n", "a supercell of 0 atoms"),
+    ):
+        with pytest.raises(ResultError, match=match):
+            ClassicCalculation("NaCl", files | {name: text}).phonopy()
+
+
 def test_conf_tags() -> None:
     tags = parse_conf(
         "dim = 2 2 1  # three\n! no tag\nPRIMITIVE_AXES = 2/3 -1/3 -1/3 0 1 0 0 0 1\n"

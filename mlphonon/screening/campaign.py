@@ -15,7 +15,12 @@ from mlphonon.errors import PotentialError, ResultError
 from mlphonon.io.atomic_files import check_writable
 from mlphonon.phonons.phonons import Phonons
 from mlphonon.reporter import Reporter, Silent
-from mlphonon.screening.calculation import TEMPERATURES, Calculation, PotentialSource
+from mlphonon.screening.calculation import (
+    TEMPERATURES,
+    Calculation,
+    PotentialSource,
+    read_temperatures,
+)
 from mlphonon.screening.crystals.background import BackgroundIntake
 from mlphonon.screening.crystals.intake import Intake, Progress, checkers, take_in
 from mlphonon.screening.crystals.prediction import atoms_per_second
@@ -104,7 +109,7 @@ class Campaign:
         *,
         executor: Executor | None = None,
         site: Site | None = None,
-        temperatures: Iterable[float] = TEMPERATURES,
+        temperatures: Any = TEMPERATURES,
         properties: Iterable[str] = (),
         **settings: Any,
     ) -> Iterator[Outcome]:
@@ -121,8 +126,8 @@ class Campaign:
             Processes of this machine by default.
         site : Site, optional
             How many workers, and limits.
-        temperatures : iterable of float
-            At which thermal properties are stored, K.
+        temperatures : float, sequence of float, or str
+            At which thermal properties are stored, K; ``"0:1000:100"`` is a range.
         properties : iterable of str
             What is computed beyond harmonic phonons, such as ``"sscha(300)"``. Where it fails, the
             harmonic phonons stand, and the reason is in a column, ``sscha_failure_300``.
@@ -143,7 +148,7 @@ class Campaign:
         plan = CampaignPlan(
             PotentialSource(potential, device=site.device if site else "auto"),
             PhononSettings.make(None, **settings),
-            tuple(temperatures),
+            read_temperatures(temperatures),
             site or Site(),
             read_properties(properties),
         )

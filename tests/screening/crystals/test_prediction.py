@@ -66,7 +66,7 @@ def test_rate_is_that_of_a_potential_that_is_warm(monkeypatch: pytest.MonkeyPatc
 
 def test_sites_of_low_symmetry_cost_six_displacements_and_of_high_symmetry_one() -> None:
     """Nothing but them is counted where the supercell is the cell and nothing is relaxed."""
-    settings = make_settings(supercell="1 1 1", relax=False)
+    settings = PhononSettings.make(supercell="1 1 1", relax=False)
     low = Atoms("Cu2Au", [(0, 0, 0), (1.8, 1.7, 0.2), (0.1, 1.9, 2.2)], cell=[4, 3.9, 4.2])
     low.pbc = True
     for atoms, n_displacements in ((bulk("NaCl", "rocksalt", a=5.6), 2), (low, 18)):

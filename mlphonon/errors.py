@@ -20,6 +20,12 @@ def shortened(text: str, longest: int = LONGEST_PART) -> str:
     return f"{text[: kept - kept // 4]} ... {text[-(kept // 4) :]}"
 
 
+def first_line(error: BaseException, limit: int = 200) -> str:
+    """Return the first line of what an exception says, cut; its kind if it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:limit] if lines else type(error).__name__
+
+
 class MlphononError(Exception):
     """Base of all errors that are the user's to mend; the command line exits 2 on them.
 

@@ -66,11 +66,11 @@ class PhononSettings(BaseModel):
     tolerance: float = Field(default=0.05, gt=0)
     """Of a converged supercell, THz."""
 
-    min_length: float = Field(default=15.0, gt=0)
+    min_length: float = Field(default=15.0, gt=0, le=200)
     """Least perpendicular height of the automatic supercell, A. Force constants reach about
     half of it; universal potentials feel no further than 10 to 12 A through two layers."""
 
-    max_atoms: int = Field(default=1200, ge=1)
+    max_atoms: int = Field(default=1200, ge=1, le=100_000)
     """Most atoms in the supercell; a larger one is refused before any work is done."""
 
     method: Literal["auto", "displacements", "autodiff", "regression"] = "auto"
@@ -87,18 +87,18 @@ class PhononSettings(BaseModel):
     it and as long as `displacement`, as everybody does with DFT; or one way and tiny, which halves
     the work in crystals of low symmetry and is more precise, but only with forces in float64."""
 
-    displacement: float = Field(default=0.01, gt=0, le=0.2)
+    displacement: float = Field(default=0.01, ge=1e-6, le=0.2)
     """Length of the finite displacements of the field's protocol, A; asking for one asks for
     finite displacements."""
 
-    mesh: float = Field(default=100.0, gt=0)
+    mesh: float = Field(default=100.0, gt=0, le=1000)
     """Length that sets the Gamma-centred q mesh, A: about length / a points along an axis."""
 
-    projected_mesh: float = Field(default=50.0, gt=0)
+    projected_mesh: float = Field(default=50.0, gt=0, le=1000)
     """The same for the projected density of states, which needs eigenvectors on the whole
     mesh, without symmetry: half the length costs an eighth."""
 
-    band_points: int = Field(default=101, ge=2)
+    band_points: int = Field(default=101, ge=2, le=100_000)
     """q-points on the longest piece of the band path; shorter pieces get their share."""
 
     temperatures: tuple[float, float, float] = (0.0, 1000.0, 10.0)

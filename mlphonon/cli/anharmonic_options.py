@@ -104,8 +104,8 @@ class OneCrystal:
         from mlphonon.cli.progress import TerminalReporter
         from mlphonon.crystal.crystal import read_crystal
         from mlphonon.io.atomic_files import check_writable
+        from mlphonon.potentials.cached_answers import cache_answers
         from mlphonon.potentials.loading import load_potential
-        from mlphonon.potentials.remembered import remember
         from mlphonon.settings import make_settings, read_settings
 
         check_writable(self.output)
@@ -118,7 +118,7 @@ class OneCrystal:
         work = self.output / f".{folder.name}.work"
         with prints_dropped():
             with reporter.step("loading the potential", None):
-                potential = remember(load_potential(self.potential, **self.loading), work)
+                potential = cache_answers(load_potential(self.potential, **self.loading), work)
             result = compute(crystal, potential, settings, reporter)
             with reporter.step(f"writing {folder.name}", None):
                 result.save(folder)

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from phono3py import Phono3py
 
     from mlphonon.anharmonic.conductivity.result import HeatConductivity
-    from mlphonon.evaluation.matching import Matched
+    from mlphonon.evaluation.matching import PhononMatch
     from mlphonon.evaluation.protocol import Protocol
     from mlphonon.potentials.potential import Potential
 
 
-def heat_errors(matched: Matched, potential: Potential, protocol: Protocol) -> dict[str, float]:
+def heat_errors(matched: PhononMatch, potential: Potential, protocol: Protocol) -> dict[str, float]:
     """Return SRE, SRME and the ratio of conductivities; nothing where DFT gives none.
 
     The published protocol: third order by displaced pairs in DFT's supercell, Wigner equation in
@@ -34,7 +34,7 @@ def heat_errors(matched: Matched, potential: Potential, protocol: Protocol) -> d
 
     Parameters
     ----------
-    matched : Matched
+    matched : PhononMatch
         A potential's phonons and those of DFT.
     potential : Potential
         The one they were made with.
@@ -69,7 +69,9 @@ def heat_errors(matched: Matched, potential: Potential, protocol: Protocol) -> d
     }
 
 
-def _at_dfts_points(found: HeatConductivity, phono3py: Phono3py, matched: Matched) -> Conductivity:
+def _at_dfts_points(
+    found: HeatConductivity, phono3py: Phono3py, matched: PhononMatch
+) -> Conductivity:
     """Bring our irreducible q-points, each with its star, into the order of DFT's.
 
     Raises

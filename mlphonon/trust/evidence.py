@@ -15,8 +15,11 @@ from pydantic import BaseModel, ConfigDict
 
 from mlphonon.crystal.crystal import make_crystal, symmetry_count
 from mlphonon.force_constants.displacements import SMALL
-from mlphonon.potentials.mace.mace_potential import MacePotential
-from mlphonon.potentials.potential import DifferentiablePotential
+from mlphonon.potentials.potential import (
+    DifferentiablePotential,
+    KernelPotential,
+    PrecisionPotential,
+)
 from mlphonon.trust.training import training_distance
 
 if TYPE_CHECKING:
@@ -62,7 +65,7 @@ class Evidence(BaseModel):
     larger_supercell_THz : float, optional
         Mean change of frequencies in the next larger supercell, where one was solved.
     kernels : float, optional
-        Relative change of a difference, or row, by turning quick kernels off, where that was
+        Relative change of a difference, or row, by turning fast kernels off, where that was
         tried.
     training_distance : float, optional
         Of the atom that is farthest from what the potential was taught (see
@@ -120,7 +123,7 @@ def measure_evidence(
     rounded = [raw.rounding] if raw.rounding is not None else [other for _, other in found]
     far = training_distance(potential, atoms)
     kernels = None
-    if settings.trust == "full" and isinstance(potential, MacePotential):
+    if settings.trust == "full" and isinstance(potential, KernelPotential):
         plain = potential.with_plain_kernels()
         kernels = max(probe.between(potential, plain) for probe in probes)
     return Evidence(
@@ -227,7 +230,7 @@ class _Probe:
         one_way = length <= 10 * SMALL
         start, order = (0, 1) if one_way else (-1, 3)
         once, twice = [start, 1], [2 * start, 2]
-        if isinstance(potential, DifferentiablePotential):
+        if isinstance(potential, PrecisionPotential):
             answer = self._difference(potential, length, once)
             exact = potential.in_precision("float64")
             elsewhere = self._difference(exact, length, once, SHIFT)

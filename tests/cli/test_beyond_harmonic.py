@@ -13,7 +13,7 @@ import pytest
 from ase.build import bulk
 
 from mlphonon import Gruneisen, HeatConductivity, QuasiHarmonic
-from mlphonon.potentials.remembered import _Remembered
+from mlphonon.potentials.cached_answers import CachedPotential
 
 from .conftest import EXAMPLES, Call
 
@@ -79,7 +79,7 @@ def test_heat_conductivity(call: Call, tmp_path: Path) -> None:
 def test_what_was_ended_goes_on(call: Call, tmp_path: Path, monkeypatch: Any) -> None:
     """The second call evaluates nothing that the first one has."""
     written: list[int] = []
-    write = _Remembered._write
+    write = CachedPotential._write
 
     def counted(self: Any, found: dict[str, np.ndarray]) -> None:
         written.append(len(found))
@@ -88,7 +88,7 @@ def test_what_was_ended_goes_on(call: Call, tmp_path: Path, monkeypatch: Any) ->
     def ends(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_Remembered, "_write", counted)
+    monkeypatch.setattr(CachedPotential, "_write", counted)
     arguments = ("conductivity", NACL, *TINY)
     with monkeypatch.context() as patch:
         patch.setattr("mlphonon.anharmonic.conductivity.compute.conduct", ends)

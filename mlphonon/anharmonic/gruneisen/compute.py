@@ -16,7 +16,7 @@ from mlphonon.anharmonic.gruneisen.result import (
 from mlphonon.anharmonic.strained import strained_phonons, volume_stretch
 from mlphonon.anharmonic.verdict import anharmonic_verdict
 from mlphonon.crystal.crystal import space_group_number
-from mlphonon.errors import PotentialError
+from mlphonon.potentials.loading import reload
 from mlphonon.system.threads import one_blas_thread
 from mlphonon.workflow import Silent
 
@@ -77,7 +77,7 @@ def gruneisen_parameters(
         If a strained crystal does not relax.
     """
     chosen, told = settings or GruneisenSettings(), reporter or Silent()
-    engine = potential or potential_of(phonons)
+    engine = potential or reload(phonons.record.potential)
     number = space_group_number(phonons.record.spacegroup)
     shape = chosen.cell == "shape" and number < 195
     relaxes: Literal["shape", "none"] = "shape" if shape else "none"
@@ -121,34 +121,6 @@ def gruneisen_parameters(
             verdict=anharmonic_verdict(phonons.trust),
         ),
     )
-
-
-def potential_of(phonons: Phonons) -> Potential:
-    """Load the potential that phonons were made with.
-
-    Raises
-    ------
-    PotentialError
-        If there is none of its name, or its weights are others now.
-    """
-    from mlphonon.potentials.loading import load_potential
-
-    made_with = phonons.record.potential
-    if made_with.get("sha256") is None:
-        raise PotentialError(
-            f"potential '{made_with['name']}' cannot be loaded by its name",
-            "the phonons say nothing of its weights",
-            "give it: phonons.gruneisen(potential)",
-        )
-    dtype = made_with["dtype"] if made_with["dtype"] in ("float32", "float64") else "float64"
-    found = load_potential(made_with["name"], dtype=dtype)
-    if found.info.sha256 != made_with["sha256"]:
-        raise PotentialError(
-            f"the weights of potential '{made_with['name']}' are others than those of the phonons",
-            f"{str(found.info.sha256)[:8]}... and {str(made_with['sha256'])[:8]}...",
-            "compute the phonons again, or give the potential",
-        )
-    return found
 
 
 def _differences(phonons: Phonons, larger: Phonopy, smaller: Phonopy) -> Any:

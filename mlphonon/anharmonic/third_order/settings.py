@@ -23,11 +23,11 @@ class ThirdOrderSettings(BaseModel):
     """3 or 9 integers in terms of the cell as it was given, or "harmonic": that of the phonons;
     chosen by `min_length` otherwise."""
 
-    min_length: float = Field(default=10.0, gt=0)
+    min_length: float = Field(default=10.0, gt=0, le=200)
     """Least perpendicular height of the automatic supercell, A. Third-order force constants are
     shorter-ranged than second: most of the published ones are of 2x2x2 conventional cells."""
 
-    max_atoms: int = Field(default=400, ge=1)
+    max_atoms: int = Field(default=400, ge=1, le=100_000)
     """Most atoms in the supercell."""
 
     cutoff: float | None = Field(default=None, gt=0)

@@ -15,7 +15,7 @@ import numpy as np
 from mlphonon.errors import TrainingError
 from mlphonon.io.atomic_files import write_whole
 from mlphonon.potentials.mace.architecture import save_weights
-from mlphonon.potentials.mace.mace_potential import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 from mlphonon.training.dataset import collate, device_of, edges_of, make_batches
 from mlphonon.training.finetuning.adapting import adapt, write_out
 from mlphonon.training.finetuning.curvature import frequency_errors, hessian_products
@@ -205,7 +205,7 @@ class FinetuneJob:
         if self.curvatures:
             potential = MacePotential(
                 copy.deepcopy(model),
-                name="tuned",
+                WeightsInfo("tuned"),
                 device=str(device_of(model)),
                 dtype="float32",
                 head=self.start.head,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlphonon.potentials.loading import FINETUNED
-from mlphonon.potentials.mace.mace_potential import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 from mlphonon.potentials.named.store import FOLDER_FILES, sha256_of
 from mlphonon.potentials.training_space import FILE, save_training_space
 from mlphonon.training.describing import add_structures, drift, structures_of
@@ -59,10 +59,9 @@ def write_training_space(start: Start, taught: TrainingData, folder: Path) -> st
         digests.append(sha256_of(folder))
     after = MacePotential(
         torch.load(folder / FINETUNED, weights_only=False),
-        name="tuned",
+        WeightsInfo("tuned", digests[0]),
         dtype="float32",
         head=start.head,
-        sha256=digests[0],
     )
     new = structures_of(taught)
     elements = start.info.elements or frozenset()

@@ -30,7 +30,7 @@ from mlphonon.screening.plan import CampaignPlan
 from mlphonon.screening.ranking.rank import format_rows, rank
 from mlphonon.screening.ranking.table import Table
 from mlphonon.screening.site import Site
-from mlphonon.settings import make_settings, read_settings
+from mlphonon.settings import PhononSettings
 
 HERE = Path(__file__).parent
 LABELLED = 6
@@ -89,7 +89,7 @@ def ranking(table: Table, by: str, ascending: bool) -> str:
 
 def efficiency(given: list[Candidate], count: int) -> str:
     """Compute the same crystals by one worker and by two; return what that says."""
-    settings = make_settings(None, **read_settings(SETTINGS))
+    settings = PhononSettings.read(SETTINGS)
     cheap = sorted((one for one in given if one.atoms is not None), key=lambda one: len(one.atoms))
     spent, rates = [], []
     for workers in (1, 2):

@@ -13,6 +13,7 @@ from mlphonon.cli.chatter import prints_dropped
 from mlphonon.cli.signals import terminated_gently
 
 if TYPE_CHECKING:
+    from mlphonon.reporter import Reporter
     from mlphonon.screening.campaign import Campaign
     from mlphonon.screening.crystals.intake import Intake
     from mlphonon.screening.crystals.sources import Candidate
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from mlphonon.screening.plan import CampaignPlan
     from mlphonon.screening.site import Site
     from mlphonon.screening.workers.outcome import Outcome
-    from mlphonon.workflow import Reporter
 
 app = typer.Typer(
     name="screen", help="Compute and rank the phonons of many crystals.", no_args_is_help=True
@@ -114,12 +114,12 @@ def run_screen(
     from mlphonon.screening.crystals.sources import check_paths, read_sources
     from mlphonon.screening.plan import CampaignPlan
     from mlphonon.screening.properties import read_properties
-    from mlphonon.settings import make_settings, read_settings
+    from mlphonon.settings import PhononSettings
 
     site = _site(config, {"workers": workers, "device": device})
     plan = CampaignPlan(
         PotentialSource(_only(potential), site.device, dtype, head, allow_pickle),
-        make_settings(None, **({} if settings is None else read_settings(settings))),
+        PhononSettings() if settings is None else PhononSettings.read(settings),
         _temperatures(temperatures),
         site,
         read_properties(properties or ()),

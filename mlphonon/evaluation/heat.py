@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.anharmonic.conductivity.settings import ConductivitySettings
+from mlphonon.anharmonic.conductivity.settings import ThermalConductivitySettings
 from mlphonon.anharmonic.conductivity.transport import IMAGINARY, conduct
 from mlphonon.anharmonic.third_order.compute import compute_third_order
 from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
@@ -16,11 +16,12 @@ from mlphonon.evaluation.metrics.conductivity import (
     relative_error,
     relative_mode_error,
 )
+from mlphonon.temperatures import TemperatureGrid
 
 if TYPE_CHECKING:
     from phono3py import Phono3py
 
-    from mlphonon.anharmonic.conductivity.result import HeatConductivity
+    from mlphonon.anharmonic.conductivity.result import ThermalConductivity
     from mlphonon.evaluation.matching import PhononMatch
     from mlphonon.evaluation.protocol import Protocol
     from mlphonon.potentials.potential import Potential
@@ -58,8 +59,8 @@ def heat_errors(matched: PhononMatch, potential: Potential, protocol: Protocol) 
         max_atoms=10_000,
     )
     third = compute_third_order(matched.phonons, potential, settings, crystal=matched.crystal)
-    how = ConductivitySettings(
-        temperatures=(protocol.temperature,), transport="wigner", mesh=q_mesh
+    how = ThermalConductivitySettings(
+        temperatures=TemperatureGrid.of(protocol.temperature), transport="wigner", mesh=q_mesh
     )
     ours = _at_dfts_points(conduct(third.phono3py, how), third.phono3py, matched)
     return {
@@ -70,7 +71,7 @@ def heat_errors(matched: PhononMatch, potential: Potential, protocol: Protocol) 
 
 
 def _at_dfts_points(
-    found: HeatConductivity, phono3py: Phono3py, matched: PhononMatch
+    found: ThermalConductivity, phono3py: Phono3py, matched: PhononMatch
 ) -> Conductivity:
     """Bring our irreducible q-points, each with its star, into the order of DFT's.
 

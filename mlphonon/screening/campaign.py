@@ -14,6 +14,7 @@ from typing import Any
 from mlphonon.errors import PotentialError, ResultError
 from mlphonon.io.atomic_files import check_writable
 from mlphonon.phonons.phonons import Phonons
+from mlphonon.reporter import Reporter, Silent
 from mlphonon.screening.calculation import TEMPERATURES, Calculation, PotentialSource
 from mlphonon.screening.crystals.background import BackgroundIntake
 from mlphonon.screening.crystals.intake import Intake, Progress, take_in
@@ -37,8 +38,7 @@ from mlphonon.screening.workers.executors import executor_of
 from mlphonon.screening.workers.outcome import Folder, Outcome
 from mlphonon.screening.workers.run import Run
 from mlphonon.screening.workers.work import load_potential_early
-from mlphonon.settings import make_settings
-from mlphonon.workflow import Reporter, Silent
+from mlphonon.settings import PhononSettings
 
 FOREIGN_IN_FLIGHT = 64
 """Groups that an executor of the user's gets at once; how many workers it has is not known."""
@@ -142,7 +142,7 @@ class Campaign:
         """
         plan = CampaignPlan(
             PotentialSource(potential, device=site.device if site else "auto"),
-            make_settings(None, **settings),
+            PhononSettings.make(None, **settings),
             tuple(temperatures),
             site or Site(),
             read_properties(properties),

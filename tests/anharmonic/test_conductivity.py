@@ -9,17 +9,14 @@ import pytest
 from ase.build import bulk
 
 from mlphonon import (
-    HeatConductivity,
     Phonons,
     PhononSettings,
+    ThermalConductivity,
+    ThermalConductivitySettings,
     compute_phonons,
-    thermal_conductivity,
+    compute_thermal_conductivity,
 )
-from mlphonon.anharmonic.conductivity.compute import conduct_heat, neighbour_shells
-from mlphonon.anharmonic.conductivity.settings import (
-    ConductivitySettings,
-    make_conductivity_settings,
-)
+from mlphonon.anharmonic.conductivity.compute import neighbour_shells
 from mlphonon.anharmonic.conductivity.transport import conduct
 from mlphonon.anharmonic.third_order.compute import compute_third_order
 from mlphonon.anharmonic.third_order.result import ThirdOrder
@@ -51,8 +48,8 @@ def third(embedded: Potential, phonons: Phonons) -> ThirdOrder:
     return compute_third_order(phonons, embedded, SMALL)
 
 
-def run(third: ThirdOrder, **changes: object) -> HeatConductivity:
-    return conduct(third.phono3py, make_conductivity_settings(**({"mesh": MESH} | changes)))
+def run(third: ThirdOrder, **changes: object) -> ThermalConductivity:
+    return conduct(third.phono3py, ThermalConductivitySettings.make(**({"mesh": MESH} | changes)))
 
 
 @pytest.mark.parametrize(
@@ -150,9 +147,11 @@ def test_turned_crystal_has_a_turned_tensor(embedded: Potential) -> None:
         "third_order": ThirdOrderSettings(min_length=6),
         "mesh": (3, 3, 3),
         "transport": "rta",
-        "settings": PhononSettings(min_length=8, mesh=20),
+        "phonons": PhononSettings(min_length=8, mesh=20),
     }
-    straight, other = (thermal_conductivity(a, embedded, **options) for a in (wurtzite, turned))
+    straight, other = (
+        compute_thermal_conductivity(a, embedded, **options) for a in (wurtzite, turned)
+    )
     diagonal = np.diag(straight.kappa[0])
     np.testing.assert_allclose(other.kappa, straight.kappa, rtol=1e-4, atol=1e-4)
     assert diagonal[0] == pytest.approx(diagonal[1], rel=1e-3)
@@ -161,8 +160,10 @@ def test_turned_crystal_has_a_turned_tensor(embedded: Potential) -> None:
 
 @pytest.mark.slow
 def test_grown_mesh_and_cutoff(embedded: Potential, phonons: Phonons) -> None:
-    settings = ConductivitySettings(mesh="converged", cutoff="auto", tolerance=0.5, transport="rta")
-    found = conduct_heat(phonons, embedded, settings, SMALL, (_Quiet(), None))
+    settings = ThermalConductivitySettings(
+        mesh="converged", cutoff="auto", tolerance=0.5, transport="rta", third_order=SMALL
+    )
+    found = compute_thermal_conductivity(phonons, embedded, settings)
     grown = [what.split()[0] for what, _ in found.record.series]
     assert grown.count("cutoff") >= 2 and grown.count("mesh") >= 2
     values = [value for what, value in found.record.series if what.startswith("mesh")]
@@ -174,42 +175,32 @@ def test_grown_mesh_and_cutoff(embedded: Potential, phonons: Phonons) -> None:
 
 
 def test_saved_and_loaded(embedded: Potential, tmp_path: Path) -> None:
-    found = thermal_conductivity(
+    found = compute_thermal_conductivity(
         bulk("Si"),
         embedded,
-        PhononSettings(min_length=8, mesh=20),
+        phonons=PhononSettings(min_length=8, mesh=20),
         third_order=SMALL,
         mesh=MESH,
         temperatures=(300.0, 600.0),
     )
     folder = found.save(tmp_path / "si")
-    again = HeatConductivity.load(folder)
+    again = ThermalConductivity.load(folder)
     assert again.record == found.record
     for name in ("kappa", "linewidths", "mode_kappa", "frequencies"):
         np.testing.assert_array_equal(getattr(again, name), getattr(found, name))
     assert again.summary() == found.summary()
-    assert (folder / "conductivity.png").stat().st_size > 10_000
-    assert (folder / "kappa.csv").read_text().count("\n") == 3
+    assert (folder / "thermal_conductivity.png").stat().st_size > 10_000
+    assert (folder / "thermal_conductivity.csv").read_text().count("\n") == 3
     assert any("600 K" in line for line in found.describe())
-    (folder / "conductivity.npz").write_bytes(b"damaged")
-    with pytest.raises(ResultError, match="does not hold a whole heat conductivity"):
-        HeatConductivity.load(folder)
+    (folder / "thermal_conductivity.npz").write_bytes(b"damaged")
+    with pytest.raises(ResultError, match=r"thermal_conductivity\.npz is another file"):
+        ThermalConductivity.load(folder)
 
 
 def test_refusals() -> None:
     with pytest.raises(SettingsError, match="nothing scatters"):
-        make_conductivity_settings(temperatures=(0.0,))
+        ThermalConductivitySettings.make(temperatures=(0.0,))
     with pytest.raises(SettingsError, match="'transport' cannot be 'magic'"):
-        make_conductivity_settings(transport="magic")
+        ThermalConductivitySettings.make(transport="magic")
     with pytest.raises(SettingsError, match="'mesh'"):
-        make_conductivity_settings(mesh=-3)
-
-
-class _Quiet:
-    def say(self, text: object) -> None:
-        pass
-
-    def step(self, what: str, total: int | None):
-        from contextlib import nullcontext
-
-        return nullcontext(lambda _done: None)
+        ThermalConductivitySettings.make(mesh=-3)

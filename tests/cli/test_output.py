@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mlphonon import Phonons
+from mlphonon import Explanation, Phonons
 from mlphonon.cli.chatter import libraries_hushed
 from mlphonon.cli.progress import TerminalReporter
 
@@ -267,5 +267,5 @@ def test_a_stable_crystal_has_nothing_to_explain(call: Call) -> None:
     outcome = call("phonons", NACL, *QUICK, "--explain")
     assert outcome.code == 0, outcome.err
     assert "  no imaginary mode: nothing to explain" in outcome.out
-    assert Phonons.load("out/NaCl").explanation.modes == ()
-    assert not Path("out/NaCl/family.png").exists()
+    assert Explanation.load("out/NaCl-imaginary-modes").modes == ()
+    assert not Path("out/NaCl-imaginary-modes/family.png").exists()

@@ -15,7 +15,7 @@ import pytest
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from mlphonon.anharmonic.at_temperature.compute import renormalised_phonons
+from mlphonon.anharmonic.at_temperature.compute import compute_phonons_at_temperature
 from mlphonon.crystal.crystal import make_crystal
 from mlphonon.errors import PotentialError, ResultError, SettingsError
 from mlphonon.screening.calculation import Calculation, PotentialSource
@@ -76,8 +76,8 @@ def hot(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
 def test_numbers_are_those_of_one_crystal_alone(hot: Campaign):
     row = {name: values[2] for name, values in hot.results().columns.items()}
     assert row["name"] == "Cu"
-    alone = renormalised_phonons(
-        bulk("Cu"), EMT(), 300, harmonic=QUICK, snapshots=20, tolerance=0.1
+    alone = compute_phonons_at_temperature(
+        bulk("Cu"), EMT(), temperature=300, phonons=QUICK, snapshots=20, tolerance=0.1
     )
     how, atoms = alone.renormalisation, alone.phonons.atoms
     assert row["sscha_frequency_error_300"] == pytest.approx(how.frequency_error_THz, abs=1e-9)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from ase.build import bulk
 
 from mlphonon import Phonons
+from mlphonon.phonons.evidence import Evidence
 from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 from mlphonon.potentials.potential import Potential
 from mlphonon.potentials.training_space import FEW
 from mlphonon.training.describing import describe_training
-from mlphonon.trust.evidence import Evidence
 from mlphonon.trust.training import LIMIT, check_training, training_distance
 from mlphonon.trust.verdict import Check, Unmeasured
 from tests.helpers.crystals import rocksalt

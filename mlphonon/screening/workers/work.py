@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from mlphonon.anharmonic.at_temperature.compute import renormalise
+from mlphonon.anharmonic.at_temperature.compute import compute_phonons_at_temperature
 from mlphonon.errors import (
     CrystalError,
     MlphononError,
@@ -43,7 +43,7 @@ from mlphonon.screening.workers.outcome import (
 )
 from mlphonon.screening.workers.sharing import do_together
 from mlphonon.screening.workers.watch import watched
-from mlphonon.workflow import Silent, compute_phonons
+from mlphonon.workflow import compute_phonons
 
 if TYPE_CHECKING:
     from mlphonon.phonons.phonons import Phonons
@@ -157,14 +157,7 @@ class _Attempt:
     def _add(self, asked: AtTemperature, potential: Potential) -> None:
         assert self.phonons is not None
         try:
-            found = renormalise(
-                self.phonons,
-                potential,
-                asked.temperature,
-                asked.method,
-                asked.settings(),
-                Silent(),
-            )
+            found = compute_phonons_at_temperature(self.phonons, potential, asked.settings())
             row = _row(asked) | measure_at_temperature(found)
         except OSError:
             raise

@@ -46,21 +46,19 @@ NOT_RUN = {
 
 SMALLER_COMMANDS = {
     "phonons": {"--min-length": "8"},
-    "gruneisen": {"--supercell": "1 1 1"},
-    "qha": {"--supercell": "2 2 2", "--volumes": "6"},
-    "conductivity": {"--supercell": "2 2 2", "--mesh": "7"},
-    "anharmonic": {"--supercell": "2 2 2", "--snapshots": "10", "--tolerance": "1"},
+    "gruneisen": {"--min-length": "5"},
+    "thermal-expansion": {"--min-length": "8", "--volumes": "6"},
+    "thermal-conductivity": {"--min-length": "8", "--third-supercell": "1 1 1", "--mesh": "7"},
+    "phonons-at-temperature": {"--min-length": "8", "--snapshots": "10", "--tolerance": "1"},
     "finetune": {"--epochs": "1"},
     "screen run": {"--settings": "smaller.yaml", "--limit": "2"},
 }
 
-SMALL = mlphonon.PhononSettings(min_length=8, mesh=20)
-
 SMALLER_CALLS = {
-    "compute_phonons": {"min_length": SMALL.min_length},
-    "quasi_harmonic": {"settings": SMALL},
-    "thermal_conductivity": {"settings": SMALL, "mesh": 7},
-    "renormalised_phonons": {"harmonic": SMALL, "snapshots": 10, "tolerance": 1.0},
+    "compute_phonons": {"min_length": 8},
+    "compute_thermal_expansion": {"volumes": 6},
+    "compute_thermal_conductivity": {"third_order": {"min_length": 5}, "mesh": 7},
+    "compute_phonons_at_temperature": {"sscha": {"snapshots": 10, "tolerance": 1.0}},
 }
 
 

@@ -81,7 +81,7 @@ def training_distance(potential: Potential, atoms: Atoms) -> TrainingDistance | 
 
 
 def check_training(phonons: Phonons) -> Check | Unmeasured:
-    """Compare the distance that was measured with the limit; elements outside of the training data come first."""
+    """Compare the distance with the limit; elements outside of the training data come first."""
     evidence = phonons.record.evidence
     if evidence is None:
         return Unmeasured(name=NAME, why=NO_EVIDENCE)

@@ -11,10 +11,11 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 
+from mlphonon.crystal.announced_counts import check_counts
 from mlphonon.crystal.canonical import canonical_setting
 from mlphonon.crystal.neighbours import pairs_within
 from mlphonon.crystal.periodic_table import F_BLOCK, period_and_group
-from mlphonon.errors import CrystalError
+from mlphonon.errors import CrystalError, first_line
 
 if TYPE_CHECKING:
     import spglib
@@ -108,12 +109,12 @@ def read_crystals(path: str | Path, symprec: float = 1e-5) -> list[Crystal]:
     if not path.is_file():
         raise CrystalError(f"there is no file {path}", fix="give a CIF, POSCAR, extxyz...")
     try:
+        check_counts(path)
         images = ase.io.read(path, index=":")
     # A parser meets damaged text with any exception there is; the user sees one line.
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CrystalError(
-            f"cannot read a crystal from {path}", reason, "check the file or its format"
+            f"cannot read a crystal from {path}", first_line(error), "check the file or its format"
         ) from error
     images = images if isinstance(images, list) else [images]
     if not images:
@@ -274,10 +275,14 @@ def _check_occupancy(atoms: Atoms) -> None:
     """Refuse sites that ASE's CIF reader found partly or doubly occupied."""
     occupancy = atoms.info.get("occupancy")
     kinds = atoms.arrays.get("spacegroup_kinds")
-    for kind, species in (occupancy or {}).items():
-        if len(species) == 1 and abs(next(iter(species.values())) - 1) < 1e-3:
+    for kind, species in (occupancy if isinstance(occupancy, dict) else {}).items():
+        try:
+            shares = {symbol: float(share) for symbol, share in species.items()}
+        except (AttributeError, TypeError, ValueError) as error:
+            raise CrystalError(f"the occupancy of site {kind} is no number") from error
+        if len(shares) == 1 and abs(next(iter(shares.values())) - 1) < 1e-3:
             continue
-        what = " + ".join(f"{symbol} {share:g}" for symbol, share in species.items())
+        what = " + ".join(f"{symbol} {share:g}" for symbol, share in shares.items())
         where = ""
         if kinds is not None and (at := np.flatnonzero(kinds.astype(str) == str(kind))).size:
             place = np.round(atoms.get_scaled_positions()[at[0]], 4).tolist()

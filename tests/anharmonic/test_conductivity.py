@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.build import bulk
+from scipy import constants
 
 from mlphonon import (
     Phonons,
@@ -22,8 +23,10 @@ from mlphonon.anharmonic.third_order.compute import compute_third_order
 from mlphonon.anharmonic.third_order.result import ThirdOrder
 from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
 from mlphonon.errors import ResultError, SettingsError
+from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from tests.helpers.programs import run_program
+from tests.helpers.springs import NetworkSprings
 
 MESH = (5, 5, 5)
 FLAGS = (
@@ -135,6 +138,51 @@ def test_more_scatters_with_boundaries_and_isotopes(third: ThirdOrder) -> None:
     added = narrow.linewidths - plain.linewidths
     speeds = np.linalg.norm(plain.group_velocities, axis=2)
     np.testing.assert_allclose(added[0], speeds / (4 * np.pi * 10.0), atol=1e-12)
+
+
+def test_isotopes_are_in_the_linewidths(third: ThirdOrder) -> None:
+    """They are in the conductivities of the modes, which are as long-lived as their lines say."""
+    plain = run(third, transport="rta", temperatures=(200.0, 400.0))
+    isotopes = run(third, transport="rta", temperatures=(200.0, 400.0), isotope=True)
+    added = isotopes.linewidths - plain.linewidths
+    # Mass disorder knows no temperature, and scatters the quick modes most.
+    np.testing.assert_allclose(added[1], added[0], rtol=1e-6, atol=1e-12)
+    assert added.min() >= 0
+    assert (added[0] > 1e-3 * plain.linewidths[0]).mean() > 0.5
+    moving = plain.mode_kappa > 1e-3 * plain.mode_kappa.max()
+    np.testing.assert_allclose(
+        (isotopes.mode_kappa / plain.mode_kappa)[moving],
+        (plain.linewidths / isotopes.linewidths)[moving],
+        rtol=1e-6,
+    )
+
+
+def test_all_six_components_of_a_triclinic_crystal() -> None:
+    """Sum over modes of C v v tau, from velocities, frequencies and linewidths: no tensor's order.
+
+    Of a crystal whose only symmetry is inversion, which turns no velocity into another's axis.
+    """
+    strain = np.array([[0.02, 0.03, -0.01], [0.03, -0.03, 0.02], [-0.01, 0.02, 0.01]])
+    crystal = bulk("Si")
+    crystal.set_cell(crystal.cell @ (np.eye(3) + strain), scale_atoms=True)
+    springs = AsePotential(NetworkSprings(crystal, reach=4.2))
+    phonons = compute_phonons(crystal, springs, min_length=6, mesh=20, relax=False)
+    assert phonons.record.spacegroup == "P-1 (2)"
+    pairs = ThirdOrderSettings(method="displacements", min_length=6)
+    found = run(compute_third_order(phonons, springs, pairs), transport="rta", mesh=(4, 4, 4))
+    temperature = 300.0
+    quanta = constants.h * 1e12 * found.frequencies / (constants.k * temperature)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # J/K of each mode, and what 1e22 / A^3 (100 m/s)^2 ps make of it in W/m/K.
+        heat = constants.k * (quanta / 2 / np.sinh(quanta / 2)) ** 2
+        share = np.nan_to_num(heat * found.lifetimes[0], posinf=0.0)
+    v = found.group_velocities
+    total = np.einsum("q,qb,qbi,qbj->ij", found.weights, share, v, v)
+    expected = 1e22 * total / (found.weights.sum() * phonons.atoms.get_volume())
+    np.testing.assert_allclose(found.kappa[0], expected, rtol=2e-3, atol=1e-4 * expected.max())
+    six = found.kappa[0][[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+    apart = np.abs(six[:, None] - six)[np.triu_indices(6, k=1)]
+    assert apart.min() > 0.01 * six.max()
 
 
 @pytest.mark.slow

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from mlphonon.io.plain_yaml import read_settings_file
-from mlphonon.settings_base import checked_settings
+from mlphonon.settings_base import Settings
+from mlphonon.temperatures import TemperatureGrid
 
 Method = Literal["displacements", "autodiff", "regression", "sscha", "effective"]
-"""Ways to the force constants; the last two are those of a temperature (`renormalised_phonons`)."""
+"""Ways to the force constants; the last two are those of a temperature."""
 
 METHOD_OF = {
     "displacement": "displacements",
@@ -25,13 +23,11 @@ METHOD_OF = {
 SupercellChoice = Literal["auto", "converged"] | tuple[int, ...]
 
 
-class PhononSettings(BaseModel):
+class PhononSettings(Settings):
     """Everything that decides what a phonon calculation gives, apart from crystal and potential.
 
     Lengths in A, energies in eV, frequencies in THz, temperatures in K.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     symprec: float = Field(default=1e-5, gt=0, le=0.1)
     """Tolerance of the symmetry search, A. Tight, as phonopy's: a loose one would impose a
@@ -101,8 +97,8 @@ class PhononSettings(BaseModel):
     band_points: int = Field(default=101, ge=2, le=100_000)
     """q-points on the longest piece of the band path; shorter pieces get their share."""
 
-    temperatures: tuple[float, float, float] = (0.0, 1000.0, 10.0)
-    """First and last temperature and the step between, K."""
+    temperatures: TemperatureGrid = TemperatureGrid("0:1000:10")
+    """Of the thermal properties, K: a number, a list, or first:last:step."""
 
     imaginary_threshold: float = Field(default=0.05, ge=0)
     """A mode below minus this, THz, counts as imaginary; above it is numerical noise of the
@@ -122,6 +118,14 @@ class PhononSettings(BaseModel):
     metal: bool = False
     """The crystal is a metal: its electrons screen what splits LO and TO modes, so the verdict
     does not ask for Born charges."""
+
+    @classmethod
+    def make(cls, base: Self | None = None, /, **changes: Any) -> Self:
+        """Return `base` (or the defaults) with `changes` (see `Settings.make`).
+
+        A setting of one method alone means that method, unless another is named with it.
+        """
+        return super().make(base, **with_implied_method(changes))
 
     @model_validator(mode="before")
     @classmethod
@@ -156,38 +160,9 @@ class PhononSettings(BaseModel):
             raise ValueError("must have a determinant other than zero")
         return flat
 
-    @field_validator("temperatures", mode="before")
-    @classmethod
-    def _parse_temperatures(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            try:
-                value = tuple(float(part) for part in value.split(":"))
-            except ValueError as error:
-                raise ValueError("must be first:last:step, such as 0:1000:10") from error
-        return value
-
-    @field_validator("temperatures")
-    @classmethod
-    def _check_temperatures(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
-        first, last, step = value
-        if not (0 <= first <= last and step > 0 and np.isfinite(value).all()):
-            raise ValueError("must be first:last:step with 0 <= first <= last and step > 0")
-        if (last - first) / step > 100_000:
-            raise ValueError("must not name more than 100000 temperatures")
-        return value
-
     def supercell_matrix(self) -> np.ndarray | None:
         """Return the supercell matrix, shape (3, 3), or None when it is to be chosen."""
         return None if isinstance(self.supercell, str) else _as_matrix(tuple(self.supercell))
-
-    def temperature_grid(self) -> np.ndarray:
-        """Return the temperatures, K, the last included if a step falls on it."""
-        first, last, step = self.temperatures
-        return first + step * np.arange(int(np.floor((last - first) / step + 1e-9)) + 1)
-
-    def digest(self) -> str:
-        """SHA-256 of the settings: equal digests mean equal protocols."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
 def _as_matrix(flat: tuple[Any, ...]) -> np.ndarray:
@@ -201,20 +176,3 @@ def with_implied_method(values: dict[str, Any]) -> dict[str, Any]:
     if "method" in values or not implied:
         return values
     return values | {"method": next(iter(implied.values()))}
-
-
-def make_settings(base: PhononSettings | None = None, **changes: Any) -> PhononSettings:
-    """Return `base` (or the defaults) with `changes`, validated.
-
-    Raises
-    ------
-    SettingsError
-        If a name is unknown or a value cannot be used; one line that names it.
-    """
-    values = {} if base is None else base.model_dump()
-    return checked_settings(PhononSettings, values | with_implied_method(changes))
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """Read a YAML file of settings (a mapping of names of `PhononSettings` to values)."""
-    return read_settings_file(path)

@@ -9,20 +9,21 @@ from typing import Annotated, NoReturn
 import typer
 
 from mlphonon.cli import (
-    anharmonic,
     benchmark,
-    conductivity,
     dataset,
     finetune,
     gruneisen,
     phonons,
+    phonons_at_temperature,
     potentials,
-    qha,
     screen,
+    thermal_conductivity,
+    thermal_expansion,
     train,
 )
 from mlphonon.cli.chatter import libraries_hushed
 from mlphonon.cli.crash_report import write_report
+from mlphonon.cli.options import renamed
 from mlphonon.errors import MlphononError, shortened
 from mlphonon.system.terminal import streams_escaped
 
@@ -38,15 +39,24 @@ app = typer.Typer(
 )
 app.command("phonons")(phonons.phonons)
 app.command("gruneisen")(gruneisen.gruneisen)
-app.command("qha")(qha.qha)
-app.command("conductivity")(conductivity.conductivity)
-app.command("anharmonic")(anharmonic.anharmonic)
+app.command("thermal-expansion")(thermal_expansion.thermal_expansion)
+app.command("thermal-conductivity")(thermal_conductivity.thermal_conductivity)
+app.command("phonons-at-temperature")(phonons_at_temperature.phonons_at_temperature)
 app.add_typer(potentials.app)
 app.add_typer(benchmark.app)
 app.add_typer(dataset.app)
 app.add_typer(screen.app)
 app.command("train")(train.train_command)
 app.command("finetune")(finetune.finetune_command)
+
+
+# What commands were called before: hidden, and gone in the next version but one.
+for _old, _new, _command in (
+    ("qha", "thermal-expansion", thermal_expansion.thermal_expansion),
+    ("conductivity", "thermal-conductivity", thermal_conductivity.thermal_conductivity),
+    ("anharmonic", "phonons-at-temperature", phonons_at_temperature.phonons_at_temperature),
+):
+    app.command(_old, hidden=True)(renamed(_command, _old, _new))
 
 
 def _print_version(asked: bool) -> None:

@@ -10,7 +10,7 @@ from mlphonon.system.terminal import printable
 
 
 class TerminalReporter:
-    """A `mlphonon.workflow.Reporter` that writes to stderr.
+    """A `mlphonon.reporter.Reporter` that writes to stderr.
 
     Parameters
     ----------

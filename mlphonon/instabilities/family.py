@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlphonon.crystal.crystal import Crystal, make_crystal
 from mlphonon.crystal.structure_json import to_dict
 from mlphonon.errors import MlphononError
-from mlphonon.instabilities.explanation import Explanation, Member, Well
+from mlphonon.instabilities.diagnosis import DiagnosedMode, diagnose, is_unsettled
+from mlphonon.instabilities.explanation import Explanation, ExplanationRecord, Member, Well
 from mlphonon.instabilities.frozen_modes import MEV
-from mlphonon.instabilities.triage import Triaged, is_unsettled, triage
 from mlphonon.relaxation import relax
+from mlphonon.reporter import Reporter, Silent
 from mlphonon.settings import PhononSettings
-from mlphonon.workflow import Reporter, Silent, compute_phonons
+from mlphonon.workflow import compute_phonons, potential_of
 
 if TYPE_CHECKING:
     from mlphonon.phonons.phonons import Phonons
@@ -71,36 +72,55 @@ class _Way:
     well: Well
 
 
-def explain_instabilities(
+def explain_imaginary_modes(
     phonons: Phonons,
-    potential: Potential,
+    potential: Any = None,
     limits: Limits | None = None,
+    *,
+    device: str = "auto",
+    allow_pickle: bool = False,
     reporter: Reporter | None = None,
 ) -> Explanation:
     """Find out what imaginary modes are, and follow those that are real.
+
+    Each mode gets a cause; those that are real are followed to crystals of lower symmetry and
+    energy, and theirs, until one is stable.
 
     Parameters
     ----------
     phonons : Phonons
         Of the crystal.
-    potential : Potential
-        That they were made with.
+    potential : str, path, ASE calculator or Potential, optional
+        That they were made with; loaded as it was by default.
     limits : Limits, optional
         Where the family ends.
+    device : {"auto", "cpu", "cuda"}
+        Where a potential that is loaded by name or file runs.
+    allow_pickle : bool
+        Allow a pickled model file that nothing vouches for. It can run any code.
     reporter : Reporter, optional
         Is told what is being done.
 
     Raises
     ------
     MlphononError
-        If the potential fails on the crystal itself; a child that fails is a member with a note.
+        If the potential cannot be loaded, or fails on the crystal itself; a child that fails is a
+        member with a note.
     """
-    family = _Family(potential, limits or Limits(), reporter or Silent())
+    engine = potential_of(phonons, potential, device=device, allow_pickle=allow_pickle)
+    family = _Family(engine, limits or Limits(), reporter or Silent())
     rested = family.brought_to_rest(phonons)
     found = family.look_at(phonons, rested)
     if any(one.frozen is not None for one in found):
         family.grow(rested or phonons, found)
-    return Explanation(modes=tuple(one.mode for one in found), family=tuple(family.members))
+    record = ExplanationRecord(
+        name=phonons.record.name,
+        formula=phonons.record.formula,
+        potential=phonons.record.potential,
+        modes=tuple(one.mode for one in found),
+        family=tuple(family.members),
+    )
+    return Explanation(record)
 
 
 class _Family:
@@ -110,10 +130,10 @@ class _Family:
         self.potential, self.limits, self.reporter = potential, limits, reporter
         self.members: list[Member] = []
 
-    def look_at(self, phonons: Phonons, rested: Phonons | None = None) -> list[Triaged]:
+    def look_at(self, phonons: Phonons, rested: Phonons | None = None) -> list[DiagnosedMode]:
         """Return the imaginary modes of a crystal with their causes."""
         with self.reporter.step(f"imaginary modes of {phonons.record.name}", None):
-            return triage(phonons, self.potential, rested)
+            return diagnose(phonons, self.potential, rested)
 
     def brought_to_rest(self, phonons: Phonons) -> Phonons | None:
         """Return the phonons at rest of a crystal that may not be; None of others."""
@@ -124,7 +144,7 @@ class _Family:
         crystal = make_crystal(phonons.atoms, settings.symprec, phonons.record.name)
         return compute_phonons(crystal, self.potential, settings, reporter=self.reporter)
 
-    def grow(self, root: Phonons, found: list[Triaged]) -> None:
+    def grow(self, root: Phonons, found: list[DiagnosedMode]) -> None:
         """Follow the modes of a crystal, those of its children, and so on."""
         settings = _free(root.record.settings)
         mesh = min(settings.mesh, CHILD_MESH)
@@ -140,7 +160,7 @@ class _Family:
                 return
             parents = [(member.name, self.look_at(phonons)) for member, phonons in unstable]
 
-    def _children(self, parent: str, found: list[Triaged]) -> list[tuple[Member, Phonons]]:
+    def _children(self, parent: str, found: list[DiagnosedMode]) -> list[tuple[Member, Phonons]]:
         """Add the children of a crystal; return those that are new, with their phonons."""
         grown = []
         for way in self._ways(found)[: self.limits.children]:
@@ -149,7 +169,7 @@ class _Family:
                 grown += [] if child is None else [child]
         return grown
 
-    def _ways(self, found: list[Triaged]) -> list[_Way]:
+    def _ways(self, found: list[DiagnosedMode]) -> list[_Way]:
         """Return the different directions that go down, the deepest first."""
         ways: list[_Way] = []
         for one in found:

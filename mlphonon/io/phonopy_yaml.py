@@ -37,7 +37,7 @@ def read_phonopy_yaml(path: Path) -> PhonopyYamlData:
 
     parsed = load_phonopy_yaml(_read_mapping(path))
     n_atoms = _check_cells(parsed, parsed.supercell_matrix, parsed.supercell)
-    _check_dataset(parsed.dataset, n_atoms)
+    check_dataset(parsed.dataset, n_atoms)
     _check_born(parsed.nac_params)
     return parsed
 
@@ -54,10 +54,10 @@ def read_phono3py_yaml(path: Path) -> Phono3pyYamlData:
 
     parsed = Phono3pyYamlLoader(_read_mapping(path)).parse().data
     n_atoms = _check_cells(parsed, parsed.supercell_matrix, parsed.supercell)
-    _check_dataset(parsed.dataset, n_atoms)
+    check_dataset(parsed.dataset, n_atoms)
     if parsed.phonon_supercell_matrix is not None:
         n_atoms = _check_cells(parsed, parsed.phonon_supercell_matrix, parsed.phonon_supercell)
-    _check_dataset(parsed.phonon_dataset, n_atoms)
+    check_dataset(parsed.phonon_dataset, n_atoms)
     _check_born(parsed.nac_params)
     return parsed
 
@@ -100,8 +100,8 @@ def _check_cells(parsed: Any, matrix: np.ndarray | None, supercell: Any) -> int:
     return n_atoms
 
 
-def _check_dataset(dataset: Mapping[str, Any] | None, n_atoms: int) -> None:
-    """Check displacements and forces, where there are any, of a supercell of `n_atoms`."""
+def check_dataset(dataset: Mapping[str, Any] | None, n_atoms: int) -> None:
+    """Raise `ValueError` unless displacements and forces, if any, are of `n_atoms` and finite."""
     if not dataset:
         return
     if "first_atoms" not in dataset:

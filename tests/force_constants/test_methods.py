@@ -16,7 +16,11 @@ from mlphonon.crystal.crystal import make_crystal
 from mlphonon.errors import PotentialError, SettingsError
 from mlphonon.force_constants import ForceConstants, planning
 from mlphonon.force_constants.displacements import SMALL
-from mlphonon.force_constants.planning import Plan, describe_duration, plan_force_constants
+from mlphonon.force_constants.planning import (
+    ForceConstantPlan,
+    describe_duration,
+    plan_force_constants,
+)
 from mlphonon.force_constants.regression import count_snapshots, from_regression
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.mace.mace_potential import MacePotential
@@ -60,7 +64,7 @@ def single() -> Potential:
     return load_potential("embedded", device="cpu", dtype="float32")
 
 
-def plan(name: str, potential: Potential, **settings: object) -> Plan:
+def plan(name: str, potential: Potential, **settings: object) -> ForceConstantPlan:
     make, matrix = CRYSTALS[name]
     chosen = PhononSettings(**settings)
     return plan_force_constants(make_crystal(make()).atoms, np.diag(matrix), potential, chosen)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import ClassVar
+
+from pydantic import Field
 
 from mlphonon.anharmonic.sscha.settings import Statistics
+from mlphonon.settings_base import Settings
 
 
-class EffectiveSettings(BaseModel):
+class EffectiveSettings(Settings):
     """Everything that decides effective force constants, apart from the temperature.
 
     Lengths in A, frequencies in THz, times in ps.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    words: ClassVar[str] = "method 'effective'"
 
     min_length: float | None = Field(default=None, gt=0, le=200)
     """Least height of the supercell that moves, A; 10 unless the supercell of the harmonic phonons

@@ -9,7 +9,7 @@ import numpy as np
 
 from mlphonon.anharmonic.renormalised import with_force_constants
 from mlphonon.anharmonic.sscha.cell import CellSearch, strained
-from mlphonon.anharmonic.sscha.displaced import Displaced, full_force_constants
+from mlphonon.anharmonic.sscha.displaced_supercell import DisplacedSupercell, full_force_constants
 from mlphonon.anharmonic.sscha.fitting import Fitter
 from mlphonon.anharmonic.sscha.gaussian import Ensemble
 from mlphonon.anharmonic.sscha.hessian import free_energy_hessian
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,11 @@ def self_consistent_phonons(
     PotentialError
         If a pressure is asked for and the potential gives no stress.
     """
-    from mlphonon.workflow import Silent
+    from mlphonon.reporter import Silent
 
     settings, reporter = settings or SschaSettings(), reporter or Silent()
     check_temperature(temperature, settings.statistics)
-    displaced = Displaced.of(phonons, potential, settings.min_length, reporter)
+    displaced = DisplacedSupercell.of(phonons, potential, settings.min_length, reporter)
     drawing = Drawing(potential, reporter, phonons.record.name)
     ensemble = Ensemble(temperature, settings.statistics)
     task = _Task(phonons, displaced, drawing, ensemble, settings)
@@ -106,7 +106,7 @@ def self_consistent_phonons(
 @dataclass(frozen=True)
 class _Task:
     phonons: Phonons
-    displaced: Displaced
+    displaced: DisplacedSupercell
     drawing: Drawing
     ensemble: Ensemble
     settings: SschaSettings

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from mlphonon.errors import SettingsError
+from mlphonon.settings_base import Settings
 
 Statistics = Literal["quantum", "classical"]
 
@@ -14,13 +15,13 @@ HOTTEST = 1e5
 """K; no crystal is a tenth as hot."""
 
 
-class SschaSettings(BaseModel):
+class SschaSettings(Settings):
     """Everything that decides what self-consistent phonons are, apart from the temperature.
 
     Lengths in A, frequencies in THz, pressures in GPa.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    words: ClassVar[str] = "method 'sscha'"
 
     min_length: float | None = Field(default=None, gt=0, le=200)
     """Least height of the supercell that is displaced, A; 10 unless the supercell of the harmonic

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from mlphonon.anharmonic.third_order.result import Route
-from mlphonon.settings_base import checked_settings
+from mlphonon.settings_base import Settings
 
 
-class ThirdOrderSettings(BaseModel):
+class ThirdOrderSettings(Settings):
     """Everything that decides the third order, apart from the harmonic phonons and potential."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    words: ClassVar[str] = "the third order"
 
     method: Literal["auto"] | Route = "auto"
     """Displaced pairs; random displacements of all atoms; second derivatives of displaced
@@ -58,14 +58,3 @@ class ThirdOrderSettings(BaseModel):
         if isinstance(value, tuple) and len(value) not in (3, 9):
             raise ValueError("must be 'auto', 'harmonic', 3 or 9 whole numbers")
         return value
-
-
-def make_third_order_settings(**changes: Any) -> ThirdOrderSettings:
-    """Return the settings with changes.
-
-    Raises
-    ------
-    SettingsError
-        If a value cannot be used; one line that names it.
-    """
-    return checked_settings(ThirdOrderSettings, changes, "the third order")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlphonon.anharmonic.sscha.displaced import MIN_LENGTH
+from mlphonon.anharmonic.sscha.displaced_supercell import MIN_LENGTH
 from mlphonon.crystal.structure_json import to_atoms
 from mlphonon.crystal.supercell import perpendicular_heights
 from mlphonon.force_constants.displacements import find_moves, make_supercell
@@ -57,7 +57,7 @@ def predicted_cost(
 
 
 def _cost_at_temperature(atoms: Atoms, n_supercell: float, asked: AtTemperature) -> float:
-    chosen = asked.settings()
+    chosen = asked.settings().of_method
     n_atoms = min(_atoms_within(atoms, chosen.min_length or MIN_LENGTH), n_supercell)
     calls = DRAWN * chosen.snapshots
     moved = asked.method == "effective" and chosen.statistics == "classical"

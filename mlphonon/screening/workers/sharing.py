@@ -61,7 +61,7 @@ def do_together(
     if len(items) < 2:
         return [work(potential, item) for item in items]
     meeting = _Meeting(potential, len(items))
-    shared = _Shared.make(potential, meeting)
+    shared = _SharedPotential.make(potential, meeting)
 
     def attend(item: Item) -> Result:
         try:
@@ -134,7 +134,7 @@ class _Meeting:
             request.error = error
 
 
-class _Shared(PotentialWrapper):
+class _SharedPotential(PotentialWrapper):
     """A potential that evaluates in a meeting; whatever else it can, one thread at a time."""
 
     def __init__(self, potential: Any, meeting: _Meeting) -> None:
@@ -151,10 +151,10 @@ class _Shared(PotentialWrapper):
 
     def around(self, potential: Potential) -> Potential:
         """Return the same in another precision or with other kernels."""
-        return _Guarded.make(potential, self._meeting)
+        return _ExclusivePotential.make(potential, self._meeting)
 
 
-class _Guarded(_Shared):
+class _ExclusivePotential(_SharedPotential):
     """A potential that one thread at a time asks."""
 
     def evaluate(
@@ -163,7 +163,7 @@ class _Guarded(_Shared):
         return self._meeting.alone(lambda: self._potential.evaluate(structures, progress))
 
 
-class _SharedRows(_Shared):
+class _SharedRows(_SharedPotential):
     def hessian_rows(
         self,
         atoms: Atoms,
@@ -175,24 +175,24 @@ class _SharedRows(_Shared):
         )
 
 
-class _SharedPrecision(_Shared):
+class _SharedPrecision(_SharedPotential):
     def in_precision(self, dtype: str) -> Any:
         if dtype == self.info.dtype:
             return self
         return self.around(self._meeting.alone(lambda: self._potential.in_precision(dtype)))
 
 
-class _SharedMemory(_Shared):
+class _SharedMemory(_SharedPotential):
     def memory(self, atoms: Atoms, rows: bool = False, at_once: int = 1) -> int:
         return self._meeting.alone(lambda: self._potential.memory(atoms, rows, at_once))
 
 
-class _SharedKernels(_Shared):
+class _SharedKernels(_SharedPotential):
     def with_plain_kernels(self) -> Any:
         return self.around(self._meeting.alone(lambda: self._potential.with_plain_kernels()))
 
 
-class _SharedDescriptors(_Shared):
+class _SharedDescriptors(_SharedPotential):
     @property
     def training_space(self) -> TrainingSpace | None:
         return self._potential.training_space
@@ -201,7 +201,7 @@ class _SharedDescriptors(_Shared):
         return self._meeting.alone(lambda: self._potential.descriptors(atoms))
 
 
-_Shared.capabilities = {
+_SharedPotential.capabilities = {
     DifferentiablePotential: _SharedRows,
     PrecisionPotential: _SharedPrecision,
     MemoryPotential: _SharedMemory,

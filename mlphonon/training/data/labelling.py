@@ -15,10 +15,10 @@ from mlphonon.force_constants.displacements import stack
 from mlphonon.io.atomic_files import write_whole
 from mlphonon.potentials.loading import load_potential
 from mlphonon.readers.reading import reading
+from mlphonon.reporter import Reporter, Silent
 from mlphonon.training.data.dft import PREFIX, load_code
 from mlphonon.training.data.frame import UNKNOWN, Origin, TrainingData
 from mlphonon.training.data.reading import read_frame
-from mlphonon.workflow import Reporter, Silent
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -12,6 +12,7 @@ import numpy as np
 
 from mlphonon.errors import TrainingError
 from mlphonon.potentials.training_space import FILE as TRAINING_SPACE
+from mlphonon.reporter import Reporter, Silent
 from mlphonon.training.data.frame import Frame, TrainingData, join
 from mlphonon.training.data.store import digest, read_data
 from mlphonon.training.finetuning.card import write_card
@@ -23,7 +24,6 @@ from mlphonon.training.finetuning.settings import FinetuneSettings
 from mlphonon.training.finetuning.start import Start, load_start
 from mlphonon.training.finetuning.taught import write_training_space
 from mlphonon.training.loop import run_job
-from mlphonon.workflow import Reporter, Silent
 
 
 def prepare(request: Request, settings: FinetuneSettings) -> FinetuneJob:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from mlphonon.errors import SettingsError
+from mlphonon.errors import SettingsError, shortened
 from mlphonon.io.plain_yaml import read_settings_file
+
+COUNTS = ("nodes_per_block", "init_blocks", "min_blocks", "max_blocks")
+"""Options of Parsl's providers that say how many."""
+
+MOST_WORKERS = 1024
+"""Of one machine."""
 
 
 class ParslSettings(BaseModel):
@@ -31,8 +37,23 @@ class ParslSettings(BaseModel):
 
     provider: Literal["local", "slurm", "pbs", "torque", "lsf", "grid-engine", "kubernetes"]
     options: dict[str, Any] = Field(default_factory=dict)
-    accelerators: int | list[str] = 0
+    accelerators: Annotated[int, Field(ge=0)] | list[str] = 0
     address: str | None = None
+
+    @field_validator("options")
+    @classmethod
+    def _counts_are_numbers(cls, options: dict[str, Any]) -> dict[str, Any]:
+        for name in COUNTS:
+            value = options.get(name, 1)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise ValueError(f"{name} is a number, not {str(value)[:80]}")
+        return options
+
+    @property
+    def nodes(self) -> int:
+        """Nodes of all blocks that may run, one at least."""
+        blocks, each = (self.options.get(name, 1) for name in ("max_blocks", "nodes_per_block"))
+        return max(1, blocks * each)
 
 
 class Site(BaseModel):
@@ -63,15 +84,15 @@ class Site(BaseModel):
         A cluster; this machine by default.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    workers: int = Field(default=1, ge=1)
-    threads: int | None = Field(default=None, ge=1)
+    workers: int = Field(default=1, ge=1, le=MOST_WORKERS)
+    threads: int | None = Field(default=None, ge=1, le=MOST_WORKERS)
     device: str = "auto"
     seconds: float | None = Field(default=None, gt=0)
     gigabytes: float | None = Field(default=None, gt=0)
     crashes: int = Field(default=3, ge=1)
-    together: int = Field(default=1, ge=1)
+    together: int = Field(default=1, ge=1, le=MOST_WORKERS)
     lease: float = Field(default=120.0, ge=1)
     cheapest_first: bool = False
     keep_phonons: bool = True
@@ -80,11 +101,10 @@ class Site(BaseModel):
     @property
     def capacity(self) -> int:
         """Workers of all nodes, when all jobs that may run do run."""
-        options = {} if self.parsl is None else self.parsl.options
-        return self.workers * options.get("nodes_per_block", 1) * options.get("max_blocks", 1)
+        return self.workers * (1 if self.parsl is None else self.parsl.nodes)
 
     @classmethod
-    def read(cls, path: Path, **changes: Any) -> Site:
+    def read(cls, path: str | Path, **changes: Any) -> Site:
         """Read a YAML file; `changes` go before what it says.
 
         Raises
@@ -92,7 +112,7 @@ class Site(BaseModel):
         SettingsError
             If it cannot be read or says something that cannot be.
         """
-        return make_site({**read_settings_file(path), **changes}, str(path))
+        return make_site({**read_settings_file(Path(path)), **changes}, str(path))
 
 
 def make_site(values: dict[str, Any], where: str = "") -> Site:
@@ -108,8 +128,9 @@ def make_site(values: dict[str, Any], where: str = "") -> Site:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
+        given = shortened(repr(first["input"]), 80)
         raise SettingsError(
-            f"{where + ': ' if where else ''}'{name}' cannot be {first['input']!r}",
-            first["msg"],
+            f"{where + ': ' if where else ''}'{name}' cannot be {given}",
+            first["msg"].removeprefix("Value error, "),
             f"a site is described by {', '.join(Site.model_fields)}",
         ) from error

@@ -1,4 +1,4 @@
-"""A heat conductivity in words."""
+"""A thermal conductivity in words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from mlphonon.anharmonic.verdict import describe_verdict
 
 if TYPE_CHECKING:
-    from mlphonon.anharmonic.conductivity.result import Accumulation, HeatConductivity
+    from mlphonon.anharmonic.conductivity.result import Accumulation, ThermalConductivity
 
 NAMES = {
     "rta": "relaxation-time approximation",
@@ -19,7 +19,7 @@ NAMES = {
 }
 
 
-def describe(result: HeatConductivity) -> list[str]:
+def describe(result: ThermalConductivity) -> list[str]:
     """Return what is printed of a result."""
     record = result.record
     lines = [_head(result)]
@@ -27,13 +27,13 @@ def describe(result: HeatConductivity) -> list[str]:
     for t, kappa, average, between in zip(
         result.temperatures, result.kappa, result.average, coherences, strict=True
     ):
-        said = f"  {t:g} K: {average:.3g} W/m/K"
+        remarks = f"  {t:g} K: {average:.3g} W/m/K"
         if between > 0:
-            said += f", of which {between:.2g} between bands"
+            remarks += f", of which {between:.2g} between bands"
         diagonal = np.diag(kappa)
         if np.ptp(diagonal) > 0.01 * average:
-            said += f"; along x, y, z {', '.join(f'{k:.3g}' for k in diagonal)}"
-        lines.append(said)
+            remarks += f"; along x, y, z {', '.join(f'{k:.3g}' for k in diagonal)}"
+        lines.append(remarks)
     lines.append(
         f"  half of it by modes below {_half(result.by_frequency):.2g} THz, by mean free paths"
         f" below {_half(result.by_mean_free_path) / 10:.2g} nm (at {result.temperatures[0]:g} K)"
@@ -53,7 +53,7 @@ def describe(result: HeatConductivity) -> list[str]:
     return lines
 
 
-def _head(result: HeatConductivity) -> str:
+def _head(result: ThermalConductivity) -> str:
     record = result.record
     name = "" if record.harmonic is None else f"{record.harmonic.name}: "
     mesh = "x".join(str(n) for n in record.mesh) if len(record.mesh) == 3 else "generalised"
@@ -65,7 +65,7 @@ def _head(result: HeatConductivity) -> str:
         "" if record.harmonic is None else f", potential {record.harmonic.potential['name']}"
     )
     return (
-        f"{name}heat conductivity, {NAMES[record.settings.transport]}, {mesh} mesh"
+        f"{name}thermal conductivity, {NAMES[record.settings.transport]}, {mesh} mesh"
         f"{''.join(f', {what}' for what in also)}{potential}"
     )
 

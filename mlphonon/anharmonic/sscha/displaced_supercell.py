@@ -12,7 +12,7 @@ from mlphonon.crystal.supercell import choose_supercell
 from mlphonon.force_constants.cells import reordered
 from mlphonon.force_constants.displacements import make_supercell
 from mlphonon.force_constants.planning import plan_force_constants
-from mlphonon.settings import make_settings
+from mlphonon.settings import PhononSettings
 from mlphonon.system.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 
 @dataclass(frozen=True)
-class Displaced:
+class DisplacedSupercell:
     """A supercell, and the harmonic force constants in it.
 
     What temperature changes is of shorter reach than force constants themselves, and hundreds of
@@ -48,7 +48,7 @@ class Displaced:
     @classmethod
     def of(
         cls, phonons: Phonons, potential: Potential, min_length: float | None, reporter: Reporter
-    ) -> Displaced:
+    ) -> DisplacedSupercell:
         """Choose the smallest supercell that is high enough, or take that of the phonons.
 
         The second where none smaller is, or where a supercell was asked for and no height.
@@ -57,7 +57,7 @@ class Displaced:
         if min_length is None and settings.supercell_matrix() is not None:
             return cls._own(phonons)
         min_length = min_length or MIN_LENGTH
-        free = make_settings(settings, supercell="auto", min_length=min_length)
+        free = PhononSettings.make(settings, supercell="auto", min_length=min_length)
         crystal = make_crystal(phonons.atoms, settings.symprec)
         matrix = choose_supercell(crystal, phonons.atoms, free)
         if abs(np.linalg.det(matrix)) > abs(np.linalg.det(large.supercell_matrix)) - 0.5:
@@ -70,7 +70,7 @@ class Displaced:
         return cls(matrix, full_force_constants(found.phonopy, found.array), large)
 
     @classmethod
-    def _own(cls, phonons: Phonons) -> Displaced:
+    def _own(cls, phonons: Phonons) -> DisplacedSupercell:
         """Take the supercell of the phonons."""
         large = phonons.phonopy
         matrix = np.rint(large.supercell_matrix).astype(int)

@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--relax", action="store_true")
-    parser.add_argument("--phonondb103", action="store_true", help="the 60 of phonondb-103 instead")
+    parser.add_argument("--phonondb103", action="store_true", help="phonondb-103 instead")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -133,6 +133,7 @@ def main() -> None:
         data=options.data,
         protocol=Protocol(structures=structures),
         folder=options.output,
+        limit=options.count if options.phonondb103 else None,
     ).crystals
     for structure in structures:
         print(table(scores, structure))

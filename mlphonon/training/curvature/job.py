@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,11 @@ class CurvatureJob:
         """Digests of settings, data and the starting potential."""
         return [self.settings.digest(), self._digest]
 
+    @cached_property
+    def _plain(self) -> torch.nn.Module:
+        """A model of the same shape, whose weights are written over: building one takes long."""
+        return load_weights(self.sources.start, "float64")
+
     def build(self) -> torch.nn.Module:
         """Return the model that is trained."""
         model = load_weights(self.sources.start, "float64").to(torch.float32).train()
@@ -213,8 +218,7 @@ class CurvatureJob:
 
     def write(self, model: torch.nn.Module, folder: Path) -> None:
         """Write weights and architecture, and the settings."""
-        plain = plain_weights(copy.deepcopy(model), load_weights(self.sources.start, "float64"))
-        save_weights(plain, self.architecture, folder)
+        save_weights(plain_weights(model, self._plain), self.architecture, folder)
         settings = self.settings.model_dump(mode="json")
         (folder / "settings.json").write_text(json.dumps(settings, indent=1) + "\n")
 

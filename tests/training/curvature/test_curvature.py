@@ -13,9 +13,10 @@ from ase.build import bulk
 
 from mlphonon.potentials.mace.architecture import MaceArchitecture, load_weights, save_weights
 from mlphonon.potentials.mace.fused import fuse_convolutions
-from mlphonon.training.curvature.crystals import SmallCell, mode_errors
+from mlphonon.training.curvature.crystals import CellStore, CurvedCrystal, SmallCell, mode_errors
 from mlphonon.training.curvature.frames import frame_errors, read_labelled
 from mlphonon.training.curvature.job import CurvatureJob, CurvatureSettings, Sources, describe
+from mlphonon.training.curvature.judging import judge, summary
 from mlphonon.training.curvature.modes import ModeSpace
 from mlphonon.training.curvature.split import is_validation
 from mlphonon.training.data.folding import PeriodicConstants
@@ -116,6 +117,39 @@ def test_a_model_is_right_about_its_own_hessian_and_wrong_about_another(
     assert large > 5 * small
 
 
+def test_frequencies_are_judged_by_those_of_dft(model: torch.nn.Module) -> None:
+    atoms = bulk("MgO", "rocksalt", 4.1)
+    quick = QuickMace(model)
+    exact = hessian_of(quick, atoms)
+    store = CellStore(PLACES, quick.r_max)
+    crystals = [
+        CurvedCrystal(name, "MgO", at_rest(atoms, factor * exact), (np.eye(3, dtype=int),), 2, 1.0)
+        for name, factor in (("same", 1.0), ("softer", 0.81))
+    ]
+    same, softer = judge(quick, crystals, store)
+    assert same.mae < 2e-3 * abs(same.lowest_dft)
+    assert same.slope == pytest.approx(1, abs=1e-3)
+    # Its force constants are 0.81 of the model's, its frequencies 0.9.
+    assert softer.slope == pytest.approx(1 / 0.9, rel=2e-3)
+    assert softer.bias == pytest.approx(np.copysign(softer.mae, softer.bias))
+    numbers = summary([same, softer])
+    assert numbers["crystals"] == 2
+    assert numbers["mae_mean"] == pytest.approx((same.mae + softer.mae) / 2)
+
+
+def at_rest(atoms: Atoms, hessian: np.ndarray) -> PeriodicConstants:
+    n = len(atoms)
+    return PeriodicConstants(
+        numbers=atoms.numbers,
+        cell=atoms.cell.array,
+        positions=atoms.positions,
+        lattice=np.eye(3, dtype=int),
+        kinds=np.arange(n),
+        shifts=np.zeros((n, 3), dtype=int),
+        constants=hessian.reshape(n, 3, n, 3).transpose(0, 2, 1, 3),
+    )
+
+
 def write_frames(path: Path, n: int = 6) -> None:
     rng = np.random.default_rng(0)
     frames = []
@@ -138,7 +172,7 @@ def test_labels_of_the_model_itself_are_met(model: torch.nn.Module, tmp_path: Pa
     for frame in frames:
         forces = quick.forces(frame.graph, frame.graph.positions)
         bound = quick.node_energies(frame.graph, frame.graph.positions).sum()
-        whole = float(bound) + float(quick.free_energies(frame.graph))
+        whole = float(bound.detach()) + float(quick.free_energies(frame.graph))
         frame.atoms.info["REF_energy"] = whole
         frame.atoms.arrays["REF_forces"] = forces.numpy()
     again = frame_errors(quick, frames, train=False)
@@ -156,15 +190,8 @@ def sources(tmp_path: Path) -> Sources:
     save_weights(model, SHAPE, start)
     fuse_convolutions(model)
     atoms = bulk("MgO", "rocksalt", 4.1)
-    PeriodicConstants(
-        numbers=atoms.numbers,
-        cell=atoms.cell.array,
-        positions=atoms.positions,
-        lattice=np.eye(3, dtype=int),
-        kinds=np.arange(2),
-        shifts=np.zeros((2, 3), dtype=int),
-        constants=10 * np.einsum("ij,ab->ijab", [[1.0, -1.0], [-1.0, 1.0]], np.eye(3)),
-    ).save(constants / "mp-1.npz")
+    springs = np.kron([[1.0, -1.0], [-1.0, 1.0]], 10 * np.eye(3))
+    at_rest(atoms, springs).save(constants / "mp-1.npz")
     write_frames(tmp_path / "f.extxyz")
     return Sources(start, constants, (tmp_path / "f.extxyz",))
 
@@ -173,7 +200,7 @@ def test_training_lowers_the_errors_and_a_stopped_run_goes_on_to_the_bit(
     sources: Sources, tmp_path: Path
 ) -> None:
     settings = CurvatureSettings(
-        epochs=60, warmup_steps=1, checkpoint_minutes=0, learning_rate=0.01, ema_decay=0.9
+        epochs=30, warmup_steps=1, checkpoint_minutes=0, learning_rate=0.02, ema_decay=0.8
     )
     job = CurvatureJob(sources, settings)
     assert describe(job)["crystals"] == 1
@@ -186,9 +213,9 @@ def test_training_lowers_the_errors_and_a_stopped_run_goes_on_to_the_bit(
     after, score = job.validate(trained)
     assert score is not None
     assert after["modes_THz"] < 0.5 * before["modes_THz"]
-    assert json.loads((tmp_path / "run" / "settings.json").read_text())["epochs"] == 60
+    assert json.loads((tmp_path / "run" / "settings.json").read_text())["epochs"] == 30
     flat = {"decay_fraction": 1e-9}
-    for folder, lengths in (("stopped", (20.0, 60.0)), ("straight", (60.0,))):
+    for folder, lengths in (("stopped", (2.0, 6.0)), ("straight", (6.0,))):
         for epochs in lengths:
             part = CurvatureJob(sources, settings.model_copy(update=flat | {"epochs": epochs}))
             part.held, part.held_frames = part.training, part.frames

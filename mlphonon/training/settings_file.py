@@ -14,7 +14,7 @@ from mlphonon.errors import TrainingError
 class Frozen(BaseModel):
     """A settings block that cannot be changed and refuses keys it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
     def read(cls, path: Path | None, **changes: object) -> Self:

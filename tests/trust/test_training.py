@@ -8,7 +8,7 @@ from mlphonon import Phonons
 from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.potentials.potential import Potential
 from mlphonon.potentials.training_space import FEW
-from mlphonon.training.describing import describe_training
+from mlphonon.training.training_domain import training_space_of
 from mlphonon.trust.evidence import Evidence
 from mlphonon.trust.training import LIMIT, check_training, training_distance
 from mlphonon.trust.verdict import Check, Unmeasured
@@ -43,7 +43,7 @@ def knowing(potential: MacePotential, *formulas: str) -> MacePotential:
         potential.model,
         name="pupil",
         sha256=potential.info.sha256,
-        training_space=describe_training(potential, taught),
+        training_space=training_space_of(potential, taught),
         kernels="plain",
     )
 

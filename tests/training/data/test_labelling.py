@@ -14,7 +14,8 @@ from mlphonon.errors import TrainingError
 from mlphonon.potentials.potential import Potential
 from mlphonon.training.data.dft import load_code
 from mlphonon.training.data.frame import Origin
-from mlphonon.training.data.labelling import files_to_label, label, label_files
+from mlphonon.training.data.label_files import files_to_label, label_files
+from mlphonon.training.data.labelling import label
 from mlphonon.training.data.reading import read_frame
 
 

@@ -11,12 +11,13 @@ from safetensors.torch import load_file
 
 from mlphonon import load_potential
 from mlphonon.errors import TrainingError
-from mlphonon.training.dataset import collate
-from mlphonon.training.from_scratch import prepare, train
-from mlphonon.training.loop import Trainer
-from mlphonon.training.loss import training_loss
-from mlphonon.training.optimisation import rate_share
-from mlphonon.training.recipe import LossSettings, Recipe
+from mlphonon.training.from_scratch.compute import prepare, train
+from mlphonon.training.from_scratch.settings import Recipe
+from mlphonon.training.graphs import collate
+from mlphonon.training.optimisation.loss import training_loss
+from mlphonon.training.optimisation.optimisers import rate_share
+from mlphonon.training.optimisation.settings import LossSettings
+from mlphonon.training.optimisation.trainer import Trainer
 
 
 def test_training_lowers_the_error_and_leaves_a_potential(

@@ -73,10 +73,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def old(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Few crystals to replay, labelled by the tiny potential itself."""
-    start = load_start(str(tiny))
-    structures = sample_structures(start.info.elements or frozenset(), 12)
+def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Few crystals to replay, self-labelled."""
+    start = load_start("embedded")
+    elements = frozenset(atomic_numbers[symbol] for symbol in CONSTANTS)
+    structures = sample_structures(elements, 12)
     path = tmp_path_factory.mktemp("old") / "old.h5"
     write_data(labelled_data(structures, start.potential()), path)
     return path
@@ -89,7 +90,7 @@ def inputs(metals: Path, tiny: Path, old: Path) -> FinetuneInputs:
 
 @pytest.fixture
 def quick() -> FinetuneSettings:
-    return FinetuneSettings(epochs=0.5, replay_steps=1, warmup_steps=2, edges_per_batch=1500)
+    return FinetuneSettings(epochs=0.2, replay_steps=1, warmup_steps=2, edges_per_batch=500)
 
 
 @pytest.fixture(scope="session")

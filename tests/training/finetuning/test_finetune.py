@@ -38,11 +38,13 @@ def tune(job: FinetuneJob, folder: Path) -> dict[str, torch.Tensor]:
     return weights(job.model_of(load_checkpoint(folder, job.identity)["best_weights"]))
 
 
-def test_phonons_of_a_metal_that_was_not_shown_become_better(metals: Path, tmp_path: Path) -> None:
+def test_phonons_of_a_metal_that_was_not_shown_become_better(
+    metals: Path, old: Path, tmp_path: Path
+) -> None:
     """The embedded potential from end to end; the other tests train a tiny one."""
-    settings = FinetuneSettings(epochs=3, replay_steps=1, warmup_steps=5, edges_per_batch=500)
+    settings = FinetuneSettings(epochs=1.5, replay_steps=1, warmup_steps=5, edges_per_batch=500)
     (tmp_path / "training_space.npz").write_text("of earlier weights")
-    card = finetune(FinetuneInputs(metals), settings, tmp_path)
+    card = finetune(FinetuneInputs(metals, replay=old), settings, tmp_path)
     assert card["after"]["curvature_THz"] < 0.75 * card["before"]["curvature_THz"]
     assert card["samples"]["curved"] == 8
     file = tmp_path / "potential.model"

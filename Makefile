@@ -1,13 +1,16 @@
 # make demo   phonons of three crystals with the embedded potential, into out/
-# make test   all tests but the slow ones
+# make test   all tests but the slow ones and the notebooks
 # Each makes .venv first, from nothing but Python >= 3.11 and a package index.
 # On a machine with a GPU: make demo TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cu130"
 
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
-# Two one-thread processes do more than one with two threads; tests and demo run as one process.
-THREADS ?= $(shell nproc)
+# Tests run in as many processes, of one thread each (tests/conftest.py): two do more than one
+# with two threads.
+JOBS ?= $(shell nproc)
+# What `.ci/run` adds for pytest.
+PYTEST ?=
 DEMO := examples/NaCl.cif examples/Si.cif examples/quartz.cif
 
 .PHONY: install demo test notebooks test-slow lint clean
@@ -26,10 +29,10 @@ demo: install
 	$(BIN)/python examples/overview.py out
 
 test: install
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow" --ignore=tests/test_notebooks.py $(PYTEST)
 
 notebooks: install
-	$(BIN)/python -m pytest tests/test_notebooks.py
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/test_notebooks.py
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
@@ -38,6 +41,7 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 clean:
 	rm -rf .venv .families out

@@ -23,7 +23,7 @@ import numpy as np
 import phono3py
 from tables import conditions, markdown_table, write_page
 
-from mlphonon.anharmonic.conductivity.settings import make_conductivity_settings
+from mlphonon.anharmonic.conductivity.settings import ThermalConductivitySettings
 from mlphonon.anharmonic.conductivity.transport import conduct
 
 FLAGS = ("--exclude-gamma-acoustic", "--symmetrize-tetrahedra", "--average-degenerate-weights")
@@ -108,7 +108,7 @@ def compare(one: ForceSet, work: Path, meshes: tuple[tuple[int, int, int], ...])
     for mesh in meshes:
         for equation, options in OPTIONS.items():
             begun = time.perf_counter()
-            settings = make_conductivity_settings(mesh=mesh, transport=equation)
+            settings = ThermalConductivitySettings.make(mesh=mesh, transport=equation)
             ours = conduct(forces, settings).kappa[0]
             between = time.perf_counter()
             theirs = of_program(one, work, mesh, options)

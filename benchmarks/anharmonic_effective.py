@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from tables import conditions, markdown_table, write_page
 
-from mlphonon import PhononSettings, renormalised_phonons
+from mlphonon import PhononSettings, compute_phonons_at_temperature
 
 NACL = Path(__file__).parents[1] / "examples" / "NaCl.cif"
 POINTS = {"TO at Gamma": ([0, 0, 0], 5), "TA at X": ([0.5, 0, 0.5], 0), "LO at L": ([0.5] * 3, 5)}
@@ -38,12 +38,12 @@ def main() -> None:
     for temperature in (100.0,) if asked.quick else (100.0, 300.0):
         for method in ("sscha", "effective"):
             begun = time.perf_counter()
-            found = renormalised_phonons(
+            found = compute_phonons_at_temperature(
                 NACL,
                 "embedded",
-                temperature,
-                method,  # type: ignore[arg-type]
-                harmonic=PhononSettings(min_length=11, mesh=40),
+                temperature=temperature,
+                method=method,
+                phonons=PhononSettings(min_length=11, mesh=40),
                 statistics="classical",
                 **few | ({"hessian": True} if method == "sscha" else {}),
             )

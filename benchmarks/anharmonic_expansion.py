@@ -27,7 +27,12 @@ from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from tables import conditions, markdown_table, write_page
 
-from mlphonon import PhononSettings, load_potential, quasi_harmonic, renormalised_phonons
+from mlphonon import (
+    PhononSettings,
+    compute_phonons_at_temperature,
+    compute_thermal_expansion,
+    load_potential,
+)
 
 CRYSTALS = {
     "Al": bulk("Al", a=4.05),
@@ -72,8 +77,8 @@ def beside_experiment(examples: Path, names: list[str]) -> str:
             if label == "EMT" and name not in ("Al", "Cu"):
                 continue
             begun = time.perf_counter()
-            found = quasi_harmonic(
-                CRYSTALS[name], potential, SETTINGS, temperatures=(0, 600, 10)
+            found = compute_thermal_expansion(
+                CRYSTALS[name], potential, phonons=SETTINGS, temperatures="0:600:10"
             ).at(300)
             took = time.perf_counter() - begun
             values = [found[key] for key in ("expansion_1e-6_per_K", "bulk_modulus_GPa")]
@@ -134,7 +139,9 @@ def beside_dynamics(quick: bool) -> str:
     for case in cases:
         crystal = CRYSTALS[case.name]
         source = case.potential if isinstance(case.potential, EMT) else "embedded"
-        expansion = quasi_harmonic(crystal, source, SETTINGS, temperatures=(0, 1000, 10))
+        expansion = compute_thermal_expansion(
+            crystal, source, phonons=SETTINGS, temperatures="0:1000:10"
+        )
         for temperature in case.temperatures:
             rest, found = self_consistent(crystal, source, temperature)
             quasi = expansion.at(temperature)
@@ -163,13 +170,13 @@ def load_single() -> Any:
 
 def self_consistent(atoms: Atoms, potential: Any, temperature: float) -> tuple[float, float]:
     """Return the volume at rest and at a temperature, A^3 per primitive cell."""
-    result = renormalised_phonons(
+    result = compute_phonons_at_temperature(
         atoms,
         potential,
-        temperature,
+        temperature=temperature,
         statistics="classical",
         pressure=0,
-        harmonic=PhononSettings(mesh=40, min_length=10),
+        phonons=PhononSettings(mesh=40, min_length=10),
         stress_tolerance=0.02,
     )
     return result.harmonic.atoms.get_volume(), result.phonons.atoms.get_volume()

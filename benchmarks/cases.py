@@ -11,7 +11,7 @@ from ase.io import read
 from ase.spacegroup import crystal as space_group
 
 from mlphonon import Potential, load_potential
-from mlphonon.potentials.mace.mace_potential import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 EMBEDDED, LARGE = "embedded", "the size of MACE-MP-0 medium, random weights"
@@ -98,4 +98,4 @@ def large_mace(dtype: str, kernels: str = "auto") -> Potential:
         radial_mlp=(64, 64, 64),
         first_interaction="RealAgnosticInteractionBlock",
     )
-    return MacePotential(shape.build("float64"), name="large", dtype=dtype, kernels=kernels)
+    return MacePotential(shape.build("float64"), WeightsInfo("large"), dtype=dtype, kernels=kernels)

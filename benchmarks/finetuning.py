@@ -243,9 +243,9 @@ def run_arm(arm: Arm, work: Path, potential: str) -> dict[str, float]:
 
 def judge(start: Start, model: Any, work: Path) -> dict[str, float]:
     """Return distances of spectra on halides, shown and not, and on other crystals, THz."""
-    from mlphonon.potentials.mace.mace_potential import MacePotential
+    from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 
-    potential = MacePotential(model, name="it", dtype="float32", head=start.head)
+    potential = MacePotential(model, WeightsInfo("it"), dtype="float32", head=start.head)
     return {
         name: float(spectrum_distances(potential, read_data(work / f"{name}.h5").curvatures).mean())
         for name in ("shown", "unseen", "others")

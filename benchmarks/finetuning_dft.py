@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tables import machine, markdown_table, write_page
 
-from mlphonon.potentials.mace.mace_potential import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 from mlphonon.training.data.frame import TrainingData, join
 from mlphonon.training.data.reading import read_sources
 from mlphonon.training.data.store import read_data, write_data
@@ -68,7 +68,7 @@ def run_arm(left_out: str, work: Path, potential: str, steps: int) -> dict[str, 
         with trainer.averaged() as model:
             job.write(model, folder)
         tuned = torch.load(folder / "potential.model", weights_only=False).float()
-        named = MacePotential(tuned, name="tuned", dtype="float32", head=job.start.head)
+        named = MacePotential(tuned, WeightsInfo("tuned"), dtype="float32", head=job.start.head)
         found = distances(named, data)
         found["memory"] = job.judge(tuned)[0]["force_memory"]
     result.write_text(json.dumps(found))

@@ -29,7 +29,7 @@ from mlphonon.crystal.supercell import choose_supercell
 from mlphonon.force_constants import ForceConstants
 from mlphonon.force_constants.planning import plan_force_constants
 from mlphonon.phonons.record import package_versions
-from mlphonon.settings import make_settings
+from mlphonon.settings import PhononSettings
 
 FIELD = "displacements, field"
 WAYS: dict[str, dict[str, object]] = {
@@ -49,7 +49,7 @@ def solve(case: Case, potential: Potential, **changes: object) -> tuple[ForceCon
     """Return force constants, how many evaluations they took, and seconds."""
     begun = time.perf_counter()
     crystal = make_crystal(case.atoms)
-    settings = make_settings(supercell=case.supercell, **changes)
+    settings = PhononSettings.make(supercell=case.supercell, **changes)
     matrix = choose_supercell(crystal, crystal.atoms, settings)
     plan = plan_force_constants(crystal.atoms, matrix, potential, settings)
     constants = plan.compute(potential)

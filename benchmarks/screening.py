@@ -25,12 +25,12 @@ from tables import machine, markdown_table, write_page
 from mlphonon import Campaign
 from mlphonon.report.figures import save_figure
 from mlphonon.screening.calculation import PotentialSource
-from mlphonon.screening.campaign import Plan
-from mlphonon.screening.crystals.sources import Given, read_sources
+from mlphonon.screening.crystals.sources import Candidate, read_sources
+from mlphonon.screening.plan import CampaignPlan
 from mlphonon.screening.ranking.rank import format_rows, rank
 from mlphonon.screening.ranking.table import Table
-from mlphonon.screening.workers.site import Site
-from mlphonon.settings import make_settings, read_settings
+from mlphonon.screening.site import Site
+from mlphonon.settings import PhononSettings
 
 HERE = Path(__file__).parent
 LABELLED = 6
@@ -45,7 +45,7 @@ RANKINGS = (
 )
 
 
-def with_dft(table: Table, given: list[Given]) -> Table:
+def with_dft(table: Table, given: list[Candidate]) -> Table:
     """Add DFT's heat capacity per mole of atoms; the file has it per mole of the cell it gives."""
     cells = {one.name: one for one in given if one.atoms is not None}
     found = [
@@ -87,14 +87,16 @@ def ranking(table: Table, by: str, ascending: bool) -> str:
     return markdown_table(head, rows)
 
 
-def efficiency(given: list[Given], count: int) -> str:
+def efficiency(given: list[Candidate], count: int) -> str:
     """Compute the same crystals by one worker and by two; return what that says."""
-    settings = make_settings(None, **read_settings(SETTINGS))
+    settings = PhononSettings.read(SETTINGS)
     cheap = sorted((one for one in given if one.atoms is not None), key=lambda one: len(one.atoms))
     spent, rates = [], []
     for workers in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
-            plan = Plan(PotentialSource(), settings, (300.0,), Site(workers=workers, threads=1))
+            plan = CampaignPlan(
+                PotentialSource(), settings, (300.0,), Site(workers=workers, threads=1)
+            )
             campaign = Campaign(Path(folder) / "c.db")
             campaign.add(plan, islice(cheap, count))
             begun = time.perf_counter()

@@ -124,9 +124,9 @@ def make_job(case: Case, name: str, folder: Path) -> Job:
     from mlphonon import make_crystal
     from mlphonon.crystal.supercell import choose_supercell
     from mlphonon.relaxation import relax
-    from mlphonon.settings import make_settings
+    from mlphonon.settings import PhononSettings
 
-    settings = make_settings(supercell=case.supercell, allow_unconverged=True)
+    settings = PhononSettings.make(supercell=case.supercell, allow_unconverged=True)
     crystal = make_crystal(case.atoms)
     atoms = relax(crystal, load(EMBEDDED, "float64"), settings, lambda *_: None).atoms
     matrix = choose_supercell(crystal, atoms, settings)
@@ -137,9 +137,9 @@ def make_job(case: Case, name: str, folder: Path) -> Job:
 def exact_phonopy(job: Job) -> Any:
     """Return phonopy's object with central differences of 0.001 A in float64."""
     from mlphonon.force_constants.planning import plan_force_constants
-    from mlphonon.settings import make_settings
+    from mlphonon.settings import PhononSettings
 
-    settings = make_settings(method="displacements", displacement=1e-3)
+    settings = PhononSettings.make(method="displacements", displacement=1e-3)
     plan = plan_force_constants(job.atoms, job.matrix, job.potential, settings)
     return plan.compute(job.potential).phonopy
 

@@ -35,11 +35,11 @@ from mlphonon.evaluation.references.catalogue import find_reference, select_crys
 from mlphonon.evaluation.references.files import file_digests
 from mlphonon.evaluation.references.reference import Crystals
 from mlphonon.evaluation.reliability import (
-    Judged,
+    CalibrationPoint,
     calibrate,
+    calibration_points,
     curve,
     is_for_calibration,
-    judge_crystals,
     reliability,
 )
 from mlphonon.evaluation.runner import in_this_process, run
@@ -125,12 +125,12 @@ class Place:
             lambda score: print(f"{potential} {score.key} {score.seconds:.0f} s", flush=True),
         )
 
-    def read(self, reference: str, potential: str) -> list[Judged]:
+    def read(self, reference: str, potential: str) -> list[CalibrationPoint]:
         """Return the results that there are, none if there are none."""
         folder = self.folder(reference, potential)
-        return judge_crystals(Scores.read(folder).crystals) if folder.is_dir() else []
+        return calibration_points(Scores.read(folder).crystals) if folder.is_dir() else []
 
-    def knew(self, one: Judged) -> bool:
+    def knew(self, one: CalibrationPoint) -> bool:
         """Tell whether the embedded potential was taught a formula."""
         from ase.formula import Formula
 

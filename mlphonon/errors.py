@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+LONGEST_PART = 600
+"""Characters of each part of a message; longer ones repeat an input that nobody would read."""
+
 
 def format_error(summary: str, reason: str = "", fix: str = "") -> str:
     """Join the three parts of a message into one line: what; why; what to do."""
-    parts = [summary.strip().rstrip(".")]
-    if reason:
-        parts.append(reason.strip().rstrip("."))
-    if fix:
-        parts.append(fix.strip().rstrip("."))
-    return " ".join("; ".join(parts).split())
+    parts = [" ".join(part.split()).rstrip(".") for part in (summary, reason, fix)]
+    return "; ".join(shortened(part) for part in parts if part)
+
+
+def shortened(text: str, longest: int = LONGEST_PART) -> str:
+    """Return text of at most `longest` characters; of longer ones, how they begin and end."""
+    if len(text) <= longest:
+        return text
+    kept = longest - len(" ... ")
+    return f"{text[: kept - kept // 4]} ... {text[-(kept // 4) :]}"
+
+
+def first_line(error: BaseException, limit: int = 200) -> str:
+    """Return the first line of what an exception says, cut; its kind if it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:limit] if lines else type(error).__name__
 
 
 class MlphononError(Exception):

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from mlphonon.errors import SettingsError
-from mlphonon.settings_base import checked_settings
+from mlphonon.settings_base import Settings
+from mlphonon.temperatures import TemperatureGrid
 
 Method = Literal["displacements", "autodiff", "regression", "sscha", "effective"]
-"""Ways to the force constants; the last two are those of a temperature (`renormalised_phonons`)."""
+"""Ways to the force constants; the last two are those of a temperature."""
 
 METHOD_OF = {
     "displacement": "displacements",
@@ -26,13 +23,11 @@ METHOD_OF = {
 SupercellChoice = Literal["auto", "converged"] | tuple[int, ...]
 
 
-class PhononSettings(BaseModel):
+class PhononSettings(Settings):
     """Everything that decides what a phonon calculation gives, apart from crystal and potential.
 
     Lengths in A, energies in eV, frequencies in THz, temperatures in K.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     symprec: float = Field(default=1e-5, gt=0, le=0.1)
     """Tolerance of the symmetry search, A. Tight, as phonopy's: a loose one would impose a
@@ -67,11 +62,11 @@ class PhononSettings(BaseModel):
     tolerance: float = Field(default=0.05, gt=0)
     """Of a converged supercell, THz."""
 
-    min_length: float = Field(default=15.0, gt=0)
+    min_length: float = Field(default=15.0, gt=0, le=200)
     """Least perpendicular height of the automatic supercell, A. Force constants reach about
     half of it; universal potentials feel no further than 10 to 12 A through two layers."""
 
-    max_atoms: int = Field(default=1200, ge=1)
+    max_atoms: int = Field(default=1200, ge=1, le=100_000)
     """Most atoms in the supercell; a larger one is refused before any work is done."""
 
     method: Literal["auto", "displacements", "autodiff", "regression"] = "auto"
@@ -88,22 +83,22 @@ class PhononSettings(BaseModel):
     it and as long as `displacement`, as everybody does with DFT; or one way and tiny, which halves
     the work in crystals of low symmetry and is more precise, but only with forces in float64."""
 
-    displacement: float = Field(default=0.01, gt=0, le=0.2)
+    displacement: float = Field(default=0.01, ge=1e-6, le=0.2)
     """Length of the finite displacements of the field's protocol, A; asking for one asks for
     finite displacements."""
 
-    mesh: float = Field(default=100.0, gt=0)
+    mesh: float = Field(default=100.0, gt=0, le=1000)
     """Length that sets the Gamma-centred q mesh, A: about length / a points along an axis."""
 
-    projected_mesh: float = Field(default=50.0, gt=0)
+    projected_mesh: float = Field(default=50.0, gt=0, le=1000)
     """The same for the projected density of states, which needs eigenvectors on the whole
     mesh, without symmetry: half the length costs an eighth."""
 
-    band_points: int = Field(default=101, ge=2)
+    band_points: int = Field(default=101, ge=2, le=100_000)
     """q-points on the longest piece of the band path; shorter pieces get their share."""
 
-    temperatures: tuple[float, float, float] = (0.0, 1000.0, 10.0)
-    """First and last temperature and the step between, K."""
+    temperatures: TemperatureGrid = TemperatureGrid("0:1000:10")
+    """Of the thermal properties, K: a number, a list, or first:last:step."""
 
     imaginary_threshold: float = Field(default=0.05, ge=0)
     """A mode below minus this, THz, counts as imaginary; above it is numerical noise of the
@@ -123,6 +118,14 @@ class PhononSettings(BaseModel):
     metal: bool = False
     """The crystal is a metal: its electrons screen what splits LO and TO modes, so the verdict
     does not ask for Born charges."""
+
+    @classmethod
+    def make(cls, base: Self | None = None, /, **changes: Any) -> Self:
+        """Return `base` (or the defaults) with `changes` (see `Settings.make`).
+
+        A setting of one method alone means that method, unless another is named with it.
+        """
+        return super().make(base, **with_implied_method(changes))
 
     @model_validator(mode="before")
     @classmethod
@@ -157,38 +160,9 @@ class PhononSettings(BaseModel):
             raise ValueError("must have a determinant other than zero")
         return flat
 
-    @field_validator("temperatures", mode="before")
-    @classmethod
-    def _parse_temperatures(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            try:
-                value = tuple(float(part) for part in value.split(":"))
-            except ValueError as error:
-                raise ValueError("must be first:last:step, such as 0:1000:10") from error
-        return value
-
-    @field_validator("temperatures")
-    @classmethod
-    def _check_temperatures(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
-        first, last, step = value
-        if not (0 <= first <= last and step > 0 and np.isfinite(value).all()):
-            raise ValueError("must be first:last:step with 0 <= first <= last and step > 0")
-        if (last - first) / step > 100_000:
-            raise ValueError("must not name more than 100000 temperatures")
-        return value
-
     def supercell_matrix(self) -> np.ndarray | None:
         """Return the supercell matrix, shape (3, 3), or None when it is to be chosen."""
         return None if isinstance(self.supercell, str) else _as_matrix(tuple(self.supercell))
-
-    def temperature_grid(self) -> np.ndarray:
-        """Return the temperatures, K, the last included if a step falls on it."""
-        first, last, step = self.temperatures
-        return first + step * np.arange(int(np.floor((last - first) / step + 1e-9)) + 1)
-
-    def digest(self) -> str:
-        """SHA-256 of the settings: equal digests mean equal protocols."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
 def _as_matrix(flat: tuple[Any, ...]) -> np.ndarray:
@@ -202,28 +176,3 @@ def with_implied_method(values: dict[str, Any]) -> dict[str, Any]:
     if "method" in values or not implied:
         return values
     return values | {"method": next(iter(implied.values()))}
-
-
-def make_settings(base: PhononSettings | None = None, **changes: Any) -> PhononSettings:
-    """Return `base` (or the defaults) with `changes`, validated.
-
-    Raises
-    ------
-    SettingsError
-        If a name is unknown or a value cannot be used; one line that names it.
-    """
-    values = {} if base is None else base.model_dump()
-    return checked_settings(PhononSettings, values | with_implied_method(changes))
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """Read a YAML file of settings (a mapping of names of `PhononSettings` to values)."""
-    try:
-        values = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"cannot read settings from {path}", str(error)) from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        raise SettingsError(f"{path} holds no settings", fix="write lines such as 'min_length: 20'")
-    return values

@@ -1,4 +1,4 @@
-"""Constants of the SI of 2019, exact, between the units of this field."""
+"""Constants of the SI of 2019, between the units of this field."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ KELVIN_PER_THZ = 47.992430733662
 
 CM_PER_THZ = 33.35640951981521
 """1 / c, cm^-1/THz."""
+
+AMU = 1.66053906660e-27
+"""Atomic mass constant of CODATA 2018, kg."""
+
+G_PER_CM3 = AMU * 1e27
+"""amu/A^3, g/cm^3."""
 
 THZ_OF_STIFFNESS = 15.633302
 """Frequency of 1 amu held by 1 eV/A^2, THz (phonopy's factor)."""

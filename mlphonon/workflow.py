@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlphonon.crystal.crystal import Crystal, make_crystal, read_crystal
-from mlphonon.settings import PhononSettings, make_settings
+from mlphonon.errors import PotentialError
+from mlphonon.force_constants.born import BornCharges, read_born
+from mlphonon.reporter import LabelledReporter, Reporter, Silent, Stopwatch
+from mlphonon.settings import PhononSettings
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -24,60 +25,18 @@ if TYPE_CHECKING:
     from mlphonon.potentials.potential import Potential
     from mlphonon.relaxation import Relaxation
 
-
-class Reporter(Protocol):
-    """Told what is being done; the command line shows it as progress bars."""
-
-    def say(self, text: str | Callable[[], str]) -> None:
-        """Take note of a line, such as how much work lies ahead.
-
-        A callable makes the line, if anybody is to read it: that may take time.
-        """
-        ...
-
-    def step(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
-        """Enter a step of `total` pieces; the callable is told how many more are done."""
-        ...
-
-
-class Silent:
-    """A reporter that shows nothing."""
-
-    def say(self, text: str | Callable[[], str]) -> None:
-        """Do nothing."""
-
-    def step(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
-        """Return a counter that does nothing."""
-        return nullcontext(lambda _done: None)
-
-
-@dataclass
-class Stopwatch:
-    """Seconds spent in each step."""
-
-    seconds: dict[str, float]
-    last: float
-
-    @classmethod
-    def start(cls) -> Stopwatch:
-        """Begin to measure."""
-        return cls({}, time.perf_counter())
-
-    def lap(self, name: str) -> None:
-        """Book the time since the last lap under `name`."""
-        now = time.perf_counter()
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + now - self.last, 4)
-        self.last = now
+DEFAULT_POTENTIAL = "embedded"
+"""Ships inside: every command runs without a download."""
 
 
 def compute_phonons(
     structure: Any,
-    potential: Any = "embedded",
+    potential: Any = None,
     settings: PhononSettings | None = None,
     *,
+    born: Any = None,
     device: str = "auto",
     allow_pickle: bool = False,
-    born: Any = None,
     reporter: Reporter | None = None,
     **changes: Any,
 ) -> Phonons:
@@ -88,21 +47,22 @@ def compute_phonons(
 
     Parameters
     ----------
-    structure : Atoms, pymatgen Structure, Crystal or path
+    structure : Atoms, pymatgen Structure, Crystal, str or Path
         The crystal; a path is read with ASE and must hold one structure.
-    potential : str, path, ASE calculator or Potential, or list of these
-        A name of the catalogue, a file or folder of weights, or an object. Of several the result
-        is that of the first, and ``phonons.committee`` says how far they disagree: each relaxes
-        the crystal to its own minimum, and all take the supercell of the first.
+    potential : str, path, ASE calculator or Potential, or list of these, optional
+        A name of the catalogue, a file or folder of weights, or an object; the embedded potential
+        by default. Of several the result is that of the first, and ``phonons.committee`` says how
+        far they disagree: each relaxes the crystal to its own minimum, and all take the supercell
+        of the first.
     settings : PhononSettings, optional
         The protocol; defaults otherwise.
+    born : path, (charges, dielectric) or BornCharges, optional
+        Born effective charges for the non-analytical term (see
+        `mlphonon.force_constants.born.read_born`).
     device : {"auto", "cpu", "cuda"}
         Where a potential that is loaded by name or file runs.
     allow_pickle : bool
         Allow a pickled model file that nothing vouches for. It can run any code.
-    born : path or (charges, dielectric), optional
-        Born effective charges for the non-analytical term (see
-        `mlphonon.force_constants.born.read_born`).
     reporter : Reporter, optional
         Is told what is being done.
     **changes
@@ -121,20 +81,23 @@ def compute_phonons(
     from mlphonon.potentials.loading import load_potential
     from mlphonon.potentials.several import load_each
 
-    chosen = make_settings(settings, **changes)
+    chosen = PhononSettings.make(settings, **changes)
     reporter = reporter or Silent()
     watch = Stopwatch.start()
-    crystal = take_crystal(structure, chosen)
+    crystal = take_crystal(structure, chosen.symprec)
     watch.lap("crystal")
     with reporter.step("loading the potential", None):
         load = partial(load_potential, device=device, allow_pickle=allow_pickle)
-        engines = load_each(potential, load)
+        engines = load_each(DEFAULT_POTENTIAL if potential is None else potential, load)
     watch.lap("potential")
+    # Read before the long work, so that a wrong file is found at once.
+    charges = None if born is None else read_born(_path_or_arrays(born), crystal, chosen.symprec)
+    if charges is not None:
+        crystal = replace(crystal, notes=(*crystal.notes, *charges.notes))
     for note in crystal.notes:
         reporter.say(f"{crystal.name}: {note}")
-    if len(engines) > 1:
-        return _compute_committee(crystal, engines, chosen, born, reporter, watch)
-    return _compute(crystal, engines[0], chosen, born, reporter, watch)
+    first = _Calculation(crystal, engines[0], chosen, charges, reporter, watch)
+    return first.run() if len(engines) == 1 else _compute_committee(first, engines)
 
 
 def compute_in_supercell(
@@ -142,6 +105,7 @@ def compute_in_supercell(
     potential: Potential,
     settings: PhononSettings,
     matrix: np.ndarray,
+    born: BornCharges | None = None,
     reporter: Reporter | None = None,
 ) -> Phonons:
     """Compute the phonons of a crystal as `compute_phonons`, in a supercell that must be.
@@ -156,28 +120,62 @@ def compute_in_supercell(
         All but the supercell.
     matrix : ndarray of int, shape (3, 3)
         In phonopy's convention, relative to the primitive cell.
+    born : BornCharges, optional
+        Of the primitive cell.
     reporter : Reporter, optional
         Is told what is being done.
     """
+    watch = Stopwatch.start()
     told = reporter or Silent()
-    return _compute(crystal, potential, settings, None, told, Stopwatch.start(), matrix)
+    return _Calculation(crystal, potential, settings, born, told, watch, matrix).run()
 
 
-def take_crystal(structure: Any, settings: PhononSettings) -> Crystal:
+def take_crystal(structure: Any, symprec: float) -> Crystal:
     """Read or check a structure, as `compute_phonons` takes it."""
     if isinstance(structure, str | Path):
-        return read_crystal(Path(structure), settings.symprec)
-    return make_crystal(structure, settings.symprec)
+        return read_crystal(Path(structure), symprec)
+    return make_crystal(structure, symprec)
 
 
-def _compute_committee(
-    crystal: Crystal,
-    potentials: Sequence[Potential],
-    settings: PhononSettings,
-    born: Any,
-    reporter: Reporter,
-    watch: Stopwatch,
-) -> Phonons:
+def potential_of(
+    phonons: Phonons, potential: Any = None, *, device: str = "auto", allow_pickle: bool = False
+) -> Potential:
+    """Load the potential that phonons were made with.
+
+    Parameters
+    ----------
+    phonons : Phonons
+        Whose record names it.
+    potential : str, path, ASE calculator or Potential, optional
+        The one, where it cannot be loaded by its name.
+    device : {"auto", "cpu", "cuda"}
+        Where a potential that is loaded by name or file runs.
+    allow_pickle : bool
+        Allow a pickled model file that nothing vouches for. It can run any code.
+
+    Raises
+    ------
+    PotentialError
+        If there is none of its name, or its weights are others than those of the phonons.
+    """
+    from mlphonon.potentials.loading import load_potential, reload
+
+    made_with = phonons.record.potential
+    if potential is None:
+        return reload(made_with, device=device, allow_pickle=allow_pickle)
+    found = load_potential(potential, device=device, allow_pickle=allow_pickle)
+    for what in ("sha256", "head"):
+        before, now = made_with.get(what), found.info.as_dict().get(what)
+        if None not in (before, now) and before != now:
+            raise PotentialError(
+                f"potential '{found.info.name}' is not the one of the phonons",
+                f"its {what} is {str(now)[:12]}, theirs {str(before)[:12]}",
+                "give the potential that they were made with, or compute them again",
+            )
+    return found
+
+
+def _compute_committee(first: _Calculation, potentials: Sequence[Potential]) -> Phonons:
     """Compute one potential after the other; the supercell is that of the first."""
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.several import distinct_names, naming
@@ -186,31 +184,24 @@ def _compute_committee(
     for name, potential in zip(names, potentials, strict=True):
         # Before the long work of the first, not after it.
         with naming(name):
-            _check_potential(potential, crystal, settings)
-    found: list[Phonons] = []
+            check_potential(potential, first.crystal, first.settings)
+    members: list[Phonons] = []
     for name, potential in zip(names, potentials, strict=True):
-        told = _ForOne(reporter, f"{name}, {len(found) + 1} of {len(names)}")
-        matrix = found[0].phonopy.supercell_matrix if found else None
-        clock = Stopwatch.start() if found else watch
+        label = f"{name}, {len(members) + 1} of {len(names)}"
+        calculation = replace(
+            first,
+            potential=potential,
+            reporter=LabelledReporter(first.reporter, label),
+            matrix=members[0].phonopy.supercell_matrix if members else None,
+            watch=Stopwatch.start() if members else first.watch,
+        )
         with naming(name):
-            found.append(_compute(crystal, potential, settings, born, told, clock, matrix))
-    return Phonons(found[0].phonopy, found[0].record, tuple(found[1:]))
+            members.append(calculation.run())
+    return Phonons(members[0].phonopy, members[0].record, tuple(members[1:]))
 
 
-class _ForOne:
-    """A reporter that says which potential is at work."""
-
-    def __init__(self, reporter: Reporter, who: str) -> None:
-        self._reporter, self._who = reporter, who
-
-    def say(self, text: str | Callable[[], str]) -> None:
-        self._reporter.say(lambda: f"{text if isinstance(text, str) else text()} ({self._who})")
-
-    def step(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
-        return self._reporter.step(f"{what} ({self._who})", total)
-
-
-def _check_potential(potential: Potential, crystal: Crystal, settings: PhononSettings) -> None:
+def check_potential(potential: Potential, crystal: Crystal, settings: PhononSettings) -> None:
+    """Raise `PotentialError` if a potential cannot make phonons of a crystal by these settings."""
     from mlphonon.force_constants.planning import check_method
     from mlphonon.potentials.potential import check_conservative, check_elements
 
@@ -219,44 +210,54 @@ def _check_potential(potential: Potential, crystal: Crystal, settings: PhononSet
     check_method(potential.info, settings)
 
 
-def _compute(
-    crystal: Crystal,
-    potential: Potential,
-    settings: PhononSettings,
-    born: Any,
-    reporter: Reporter,
-    watch: Stopwatch,
-    matrix: np.ndarray | None = None,
-) -> Phonons:
-    """Run the steps after everything has been loaded; `matrix` is a supercell that must be."""
-    from mlphonon.crystal.supercell import choose_supercell
-    from mlphonon.force_constants.born import read_born
-    from mlphonon.phonons.phonons import Phonons
-    from mlphonon.relaxation import relax
-    from mlphonon.trust.evidence import measure_evidence
+@dataclass(frozen=True)
+class _Calculation:
+    """All that the phonons of one crystal by one potential are made of."""
 
-    _check_potential(potential, crystal, settings)
-    # Read before the long work, so that a wrong file is found at once.
-    charges = None if born is None else read_born(_path_or_arrays(born), crystal, settings.symprec)
-    if settings.supercell != "converged" and matrix is None:
-        # Refuses an impossible one before the relaxation; the cell may change it slightly.
-        choose_supercell(crystal, crystal.atoms, settings)
-    with reporter.step(f"relaxing {crystal.name}", None) as count:
-        relaxation = relax(crystal, potential, settings, lambda _step, _left: count(1))
-    watch.lap("relaxation")
-    solver = _Solver(crystal, relaxation.atoms, potential, settings, reporter, watch, matrix)
-    constants, series = solver.solve_as_asked()
-    evidence = measure_evidence(crystal, relaxation.atoms, constants, potential, settings)
-    watch.lap("evidence")
-    if charges is not None:
-        constants.phonopy.nac_params = charges.nac_params(settings.nac_method)
-    record = _make_record(crystal, potential, settings, relaxation, constants, watch)
-    if settings.trust == "full" and not series:
-        change = solver.change_in_larger(constants)
-        evidence = evidence.model_copy(update={"larger_supercell_THz": change})
-        watch.lap("larger supercell")
-    found = {"supercell_series": series, "evidence": evidence}
-    return Phonons(constants.phonopy, record.model_copy(update=found))
+    crystal: Crystal
+    potential: Potential
+    settings: PhononSettings
+    charges: BornCharges | None
+    reporter: Reporter
+    watch: Stopwatch
+    matrix: np.ndarray | None = None
+    """A supercell that must be."""
+
+    def run(self) -> Phonons:
+        """Relax, solve, look at the result."""
+        from mlphonon.crystal.supercell import choose_supercell
+        from mlphonon.phonons.phonons import Phonons
+        from mlphonon.relaxation import relax
+        from mlphonon.trust.evidence import measure_evidence
+
+        crystal, potential, settings, watch = (
+            self.crystal,
+            self.potential,
+            self.settings,
+            self.watch,
+        )
+        check_potential(potential, crystal, settings)
+        if settings.supercell != "converged" and self.matrix is None:
+            # Refuses an impossible one before the relaxation; the cell may change it slightly.
+            choose_supercell(crystal, crystal.atoms, settings)
+        with self.reporter.step(f"relaxing {crystal.name}", None) as count:
+            relaxation = relax(crystal, potential, settings, lambda _step, _left: count(1))
+        watch.lap("relaxation")
+        solver = _Solver(
+            crystal, relaxation.atoms, potential, settings, self.reporter, watch, self.matrix
+        )
+        constants, series = solver.solve_as_asked()
+        evidence = measure_evidence(crystal, relaxation.atoms, constants, potential, settings)
+        watch.lap("evidence")
+        if self.charges is not None:
+            constants.phonopy.nac_params = self.charges.nac_params(settings.nac_method)
+        record = _make_record(crystal, potential, settings, relaxation, constants, watch)
+        if settings.trust == "full" and not series:
+            change = solver.change_in_larger(constants)
+            evidence = evidence.model_copy(update={"larger_supercell_THz": change})
+            watch.lap("larger supercell")
+        found = {"supercell_series": series, "evidence": evidence}
+        return Phonons(constants.phonopy, record.model_copy(update=found))
 
 
 @dataclass(frozen=True)
@@ -319,6 +320,8 @@ class _Solver:
 
 
 def _path_or_arrays(born: Any) -> Any:
+    if isinstance(born, BornCharges):
+        return born
     return Path(born) if isinstance(born, str | Path) else tuple(born)
 
 

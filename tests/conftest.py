@@ -1,8 +1,20 @@
-"""Fixtures that several rooms share."""
+"""Fixtures that several rooms share.
+
+Tests run side by side, each process with one thread: what they and the programs that they start
+load (torch, BLAS, phonopy's Rust) would otherwise fight for the cores.
+"""
 
 from __future__ import annotations
 
 import os
+
+# Before numpy and torch are imported, which read them once.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["MKL_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["RAYON_NUM_THREADS"] = "1"
+
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +25,19 @@ from mlphonon import Phonons, compute_phonons, load_potential
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from tests.helpers.crystals import quartz, rocksalt
+from tests.helpers.skips import pytest_addoption, pytest_sessionfinish  # noqa: F401
 from tests.helpers.springs import LatticeSprings, NetworkSprings, cubic_axes
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the tests of one process out of the user's cache, and out of each other's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLPHONON_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("MLPHONON_CATALOGUE", raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from mlphonon.errors import PotentialError, RelaxationError
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Evaluation, Potential
 from mlphonon.relaxation import Relaxation, relax
-from mlphonon.settings import PhononSettings, make_settings
+from mlphonon.settings import PhononSettings
 from tests.helpers.crystals import corundum, quartz, triclinic
 from tests.helpers.springs import NetworkSprings
 
@@ -29,7 +29,7 @@ def argon() -> LennardJones:
 
 
 def run(atoms: Atoms, calculator: Calculator, **settings: object) -> Relaxation:
-    chosen = make_settings(PhononSettings(), **settings)
+    chosen = PhononSettings.make(PhononSettings(), **settings)
     return relax(make_crystal(atoms, chosen.symprec), AsePotential(calculator), chosen)
 
 
@@ -157,7 +157,7 @@ def test_unconverged_can_be_allowed() -> None:
 def test_steps_are_limited_over_all_stages() -> None:
     """The reference cell is renewed every 100 steps; the limit counts all of them."""
     seen: list[int] = []
-    settings = make_settings(relax_steps=130, fmax=1e-14, allow_unconverged=True)
+    settings = PhononSettings.make(relax_steps=130, fmax=1e-14, allow_unconverged=True)
     found = relax(
         make_crystal(bulk("Cu", a=3.7)),
         AsePotential(EMT()),
@@ -223,7 +223,7 @@ def test_what_of_the_cell_is_held(embedded: Potential, relax_cell: str) -> None:
     squeezed = crystal.atoms.copy()
     squeezed.set_cell(0.97 * squeezed.cell.array, scale_atoms=True)
     crystal = replace(crystal, atoms=squeezed)
-    result = relax(crystal, embedded, make_settings(relax_cell=relax_cell, fmax=1e-3))
+    result = relax(crystal, embedded, PhononSettings.make(relax_cell=relax_cell, fmax=1e-3))
     assert result.converged and result.fmax < 1e-3
     assert result.volume_change == pytest.approx(0, abs=1e-9)
     shape = result.atoms.cell.cellpar()[2] / result.atoms.cell.cellpar()[0]

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mlphonon.crystal.crystal import make_crystal
+from mlphonon.force_constants.born import BornCharges
 from mlphonon.workflow import compute_in_supercell
 
 if TYPE_CHECKING:
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 
 def strained_phonons(
@@ -56,10 +57,9 @@ def strained_phonons(
     settings = phonons.record.settings.model_copy(
         update={"relax": positions, "relax_cell": relaxes, "trust": "default"}
     )
-    matrix = np.array(phonons.phonopy.supercell_matrix)
-    found = compute_in_supercell(crystal, potential, settings, matrix, reporter)
-    found.phonopy.nac_params = phonons.phonopy.nac_params
-    return found
+    phonopy = phonons.phonopy
+    matrix, born = np.array(phonopy.supercell_matrix), BornCharges.of(phonopy)
+    return compute_in_supercell(crystal, potential, settings, matrix, born, reporter)
 
 
 def volume_stretch(strain: float) -> np.ndarray:

@@ -84,7 +84,7 @@ def run_benchmark(
 
     from mlphonon.cli.progress import TerminalReporter
     from mlphonon.evaluation.manifest import make_manifest
-    from mlphonon.evaluation.protocol import make_protocol
+    from mlphonon.evaluation.protocol import Protocol
     from mlphonon.evaluation.references.catalogue import find_reference, select_crystals
     from mlphonon.evaluation.references.download import data_folder
     from mlphonon.evaluation.references.files import check_files, file_digests
@@ -100,7 +100,7 @@ def run_benchmark(
         "min_length": min_length,
         "conductivity": True if conductivity else None,
     }
-    protocol = make_protocol(**{name: v for name, v in changes.items() if v is not None})
+    protocol = Protocol.make(**{name: v for name, v in changes.items() if v is not None})
     found = find_reference(reference, data)
     place = data_folder(found, data, progress=not quiet)
     for note in check_files(found, place):

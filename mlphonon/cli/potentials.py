@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,9 +72,11 @@ def list_potentials(as_json: JsonFlag = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from mlphonon.system.terminal import plain
+
     table = Table(*COLUMNS)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(plain, row))
     Console().print(table)
 
 
@@ -213,14 +216,12 @@ def check(
 
 def _only_structure(path: Path) -> Atoms:
     """Read the one crystal in a file, 8 A high at least, so that no atom meets its own image."""
-    import numpy as np
-
     from mlphonon.crystal.crystal import read_crystal
     from mlphonon.crystal.supercell import perpendicular_heights
     from mlphonon.settings import PhononSettings
 
     atoms = read_crystal(path, PhononSettings().symprec).atoms
-    return atoms.repeat(np.ceil(8.0 / perpendicular_heights(atoms.cell.array)).astype(int))
+    return atoms.repeat([ceil(8.0 / height) for height in perpendicular_heights(atoms.cell.array)])
 
 
 def _as_record(entry: CatalogueEntry) -> dict[str, Any]:

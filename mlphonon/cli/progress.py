@@ -6,9 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from mlphonon.system.terminal import printable
+
 
 class TerminalReporter:
-    """A `mlphonon.workflow.Reporter` that writes to stderr.
+    """A `mlphonon.reporter.Reporter` that writes to stderr.
 
     Parameters
     ----------
@@ -22,7 +24,9 @@ class TerminalReporter:
     def say(self, text: str | Callable[[], str]) -> None:
         """Print a line to stderr."""
         if not self._quiet:
-            print(text if isinstance(text, str) else text(), file=sys.stderr, flush=True)
+            line = text if isinstance(text, str) else text()
+            # Escaped here already: beside a bar it goes through rich.
+            print(printable(line), file=sys.stderr, flush=True)
 
     @contextmanager
     def step(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
@@ -41,7 +45,7 @@ class TerminalReporter:
             TimeRemainingColumn,
         )
 
-        columns = [SpinnerColumn(), TextColumn("{task.description}")]
+        columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
         if total is not None:
             columns += [BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
         bars = Progress(
@@ -53,13 +57,13 @@ class TerminalReporter:
             redirect_stdout=False,
         )
         with bars:
-            task = bars.add_task(what, total=total)
+            task = bars.add_task(printable(what), total=total)
             done = 0
 
             def advance(more: int) -> None:
                 nonlocal done
                 done += more
                 text = what if total is not None else f"{what}: step {done}"
-                bars.update(task, advance=more, description=text)
+                bars.update(task, advance=more, description=printable(text))
 
             yield advance

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlphonon.cli.chatter import prints_dropped
+from mlphonon.cli.signals import terminated_gently
 
 if TYPE_CHECKING:
+    from mlphonon.reporter import Reporter
     from mlphonon.screening.campaign import Campaign
+    from mlphonon.screening.crystals.intake import Intake
+    from mlphonon.screening.crystals.sources import Candidate
     from mlphonon.screening.database.answers import Status
-    from mlphonon.screening.workers.site import Site
+    from mlphonon.screening.plan import CampaignPlan
+    from mlphonon.screening.site import Site
+    from mlphonon.screening.workers.outcome import Outcome
 
 app = typer.Typer(
     name="screen", help="Compute and rank the phonons of many crystals.", no_args_is_help=True
@@ -24,98 +32,107 @@ StoreArgument = Annotated[
 CalculationOption = Annotated[
     str | None, typer.Option(help="Start of the digest of a calculation, if there are several.")
 ]
+SourcesArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Folders, files ASE reads, ASE databases, JSON with pymatgen structures; none to"
+        " go on with what is there."
+    ),
+]
+StoreOption = Annotated[
+    str, typer.Option(help="File of the database, or its URL (postgresql://...).")
+]
 FolderOption = Annotated[
     Path | None,
     typer.Option("-o", "--output", help="Folder of the phonons; \\[the store's name, no suffix]."),
 ]
+PotentialOption = Annotated[
+    list[str] | None, typer.Option(help="Name, file or folder; one \\[embedded].")
+]
+WorkersOption = Annotated[int | None, typer.Option(min=1, help="Processes [1].")]
+SiteOption = Annotated[
+    Path | None, typer.Option(help="YAML of the site: workers, limits, a cluster.")
+]
+SettingsOption = Annotated[
+    Path | None, typer.Option(help="YAML of the calculation: min_length, mesh, ...")
+]
+TemperaturesOption = Annotated[str, typer.Option(help="At which thermal properties are stored, K.")]
+PropertyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--property",
+        help="Phonons at a temperature too: sscha(300) or effective(300), with settings as in"
+        " sscha(300, pressure=0); may be given again.",
+    ),
+]
+LimitOption = Annotated[
+    int | None, typer.Option(min=1, help="Only so many of the structures, the first.")
+]
+DtypeOption = Annotated[str, typer.Option(help="float64 or float32.")]
+HeadOption = Annotated[str | None, typer.Option(help="Head of a multi-head model.")]
+DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
+PickleOption = Annotated[
+    bool, typer.Option("--allow-pickle", help="Load a pickled model that nothing vouches for.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Enter the crystals and say what they cost, no more.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing on the way.")]
+
 WORST = 20
 """Failures that are listed of each cause."""
+
+SAID_EVERY = 10.0
+"""Seconds between two lines on how many crystals have come in."""
 
 
 @app.command("run")
 def run_screen(
-    sources: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            help="Folders, files ASE reads, ASE databases, JSON with pymatgen structures; none to"
-            " go on with what is there."
-        ),
-    ] = None,
-    store: Annotated[
-        str, typer.Option(help="File of the database, or its URL (postgresql://...).")
-    ] = "campaign.db",
+    sources: SourcesArgument = None,
+    store: StoreOption = "campaign.db",
     output: FolderOption = None,
-    potential: Annotated[
-        list[str] | None, typer.Option(help="Name, file or folder; one \\[embedded].")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes [1].")] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="YAML of the site: workers, limits, a cluster.")
-    ] = None,
-    settings: Annotated[
-        Path | None, typer.Option(help="YAML of the calculation: min_length, mesh, ...")
-    ] = None,
-    temperatures: Annotated[
-        str, typer.Option(help="At which thermal properties are stored, K.")
-    ] = "300",
-    properties: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--property",
-            help="Phonons at a temperature too: sscha(300) or effective(300), with settings as in"
-            " sscha(300, pressure=0); may be given again.",
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Only so many of the structures, the first.")
-    ] = None,
-    dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
-    head: Annotated[str | None, typer.Option(help="Head of a multi-head model.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
-    allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Load a pickled model that nothing vouches for.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Enter the crystals and say what they cost, no more.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing on the way.")] = False,
+    potential: PotentialOption = None,
+    workers: WorkersOption = None,
+    config: SiteOption = None,
+    settings: SettingsOption = None,
+    temperatures: TemperaturesOption = "300",
+    properties: PropertyOption = None,
+    limit: LimitOption = None,
+    dtype: DtypeOption = "float64",
+    head: HeadOption = None,
+    device: DeviceOption = None,
+    allow_pickle: PickleOption = False,
+    dry_run: DryRunOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Compute the phonons of every crystal; the same command goes on with what was stopped."""
     from itertools import islice
 
     from mlphonon.cli.progress import TerminalReporter
-    from mlphonon.force_constants.planning import describe_duration
     from mlphonon.screening.calculation import PotentialSource
-    from mlphonon.screening.campaign import Campaign, Plan
+    from mlphonon.screening.campaign import Campaign
     from mlphonon.screening.crystals.sources import check_paths, read_sources
+    from mlphonon.screening.plan import CampaignPlan
     from mlphonon.screening.properties import read_properties
-    from mlphonon.settings import make_settings, read_settings
+    from mlphonon.settings import PhononSettings
 
     site = _site(config, {"workers": workers, "device": device})
-    plan = Plan(
+    plan = CampaignPlan(
         PotentialSource(_only(potential), site.device, dtype, head, allow_pickle),
-        make_settings(None, **({} if settings is None else read_settings(settings))),
+        PhononSettings() if settings is None else PhononSettings.read(settings),
         _temperatures(temperatures),
         site,
         read_properties(properties or ()),
     )
     reporter = TerminalReporter(quiet)
     with prints_dropped():
-        # Before a database is made, so that a mistake leaves none behind.
-        check_paths(sources or [])
-        digest = plan.calculation().digest()
+        crystals = islice(read_sources(check_paths(sources or [])), limit)
         campaign = Campaign(store, output, create=bool(sources), reporter=reporter)
-        added = campaign.add(plan, islice(read_sources(sources or []), limit))
-        if sources:
-            reporter.say(added.describe())
-        if site.parsl is None:
-            seconds = campaign.predict(plan)
-            took = (
-                "of unknown length" if seconds is None else f"of about {describe_duration(seconds)}"
-            )
-            reporter.say(f"work {took} ahead")
-        if not dry_run:
-            _compute(campaign, plan, digest, reporter)
+        if dry_run:
+            _enter_only(campaign, plan, crystals, reporter)
+        else:
+            _compute(campaign, plan, crystals, reporter)
+        digest = plan.calculation().digest()
     typer.echo("\n".join(_status_lines(campaign.status(digest))))
 
 
@@ -125,15 +142,69 @@ def _only(potentials: list[str] | None) -> Any:
     return given[0] if len(given) == 1 else given
 
 
-def _compute(campaign: Campaign, plan: Any, digest: str, reporter: Any) -> None:
-    counts = campaign.status(digest).counts
-    left = counts["waiting"] + counts["running"]
-    with reporter.step("screening", left) as advance:
-        for outcome in campaign.compute(plan):
-            advance(1)
-            if outcome.failure is not None:
-                failure, name = outcome.failure, outcome.name
-                reporter.say(f"{name}: {failure.cause}; {failure.message}")
+def _enter_only(
+    campaign: Campaign, plan: CampaignPlan, crystals: Iterator[Candidate], reporter: Reporter
+) -> None:
+    from mlphonon.force_constants.planning import describe_duration
+
+    reporter.say(campaign.add(plan, crystals).describe())
+    if plan.site.parsl is None:
+        seconds = campaign.predict(plan)
+        took = "of unknown length" if seconds is None else f"of about {describe_duration(seconds)}"
+        reporter.say(f"work {took} ahead")
+
+
+def _compute(
+    campaign: Campaign, plan: CampaignPlan, crystals: Iterator[Candidate], reporter: Reporter
+) -> None:
+    """Compute crystals as they come in; then, as it is known how many there are, with a bar."""
+    from contextlib import closing
+
+    intake = _IntakeLines(reporter)
+    outcomes = campaign.compute(plan, crystals=crystals, progress=intake.advance, at_end=intake.end)
+    # Closed also where it is interrupted, so that others get at once what it holds.
+    with terminated_gently(), closing(outcomes):
+        with reporter.step("screening, as crystals come in", None) as advance:
+            for outcome in outcomes:
+                advance(1)
+                _say_failure(outcome, reporter)
+                if intake.has_ended:
+                    break
+        counts = campaign.status(plan.calculation().digest()).counts
+        with reporter.step("screening", counts["waiting"] + counts["running"]) as advance:
+            for outcome in outcomes:
+                advance(1)
+                _say_failure(outcome, reporter)
+
+
+def _say_failure(outcome: Outcome, reporter: Reporter) -> None:
+    if outcome.failure is not None:
+        reporter.say(f"{outcome.name}: {outcome.failure.cause}; {outcome.failure.message}")
+
+
+class _IntakeLines:
+    """Says now and then how many crystals have come in, and how quickly; and how it ended."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._begun = self._said = time.monotonic()
+        self._count = 0
+        self.has_ended = False
+
+    def advance(self, more: int) -> None:
+        """Count `more` crystals."""
+        self._count += more
+        now = time.monotonic()
+        if now - self._said > SAID_EVERY:
+            self._said = now
+            rate = self._count / (now - self._begun)
+            self._reporter.say(f"{self._count} crystals entered, {rate:.0f} a second")
+
+    def end(self, intake: Intake) -> None:
+        """Say what came of it."""
+        self.has_ended = True
+        if self._count:
+            self._reporter.say(intake.describe())
 
 
 @app.command("status")
@@ -170,15 +241,18 @@ def rank_crystals(
     from rich.table import Table as Shown
 
     from mlphonon.screening.ranking.rank import format_rows, rank, write_table
+    from mlphonon.system.terminal import plain
 
     ranked = rank(_open(store).results(calculation), by, where, top, ascending)
     for path in (csv, parquet):
         if path is not None:
             write_table(ranked, path)
     columns = ["rank", "name", "formula", "spacegroup", by]
-    shown = Shown(*columns, box=None)
+    shown = Shown(box=None)
+    for column in columns:
+        shown.add_column(plain(column))
     for row in format_rows(ranked, columns):
-        shown.add_row(*row)
+        shown.add_row(*map(plain, row))
     Console().print(shown)
 
 
@@ -262,7 +336,7 @@ def _open(store: str) -> Campaign:
 
 
 def _site(config: Path | None, given: dict[str, Any]) -> Site:
-    from mlphonon.screening.workers.site import Site, make_site
+    from mlphonon.screening.site import Site, make_site
 
     asked = {name: value for name, value in given.items() if value is not None}
     return make_site(asked) if config is None else Site.read(config, **asked)

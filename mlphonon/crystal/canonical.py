@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 
+from mlphonon.crystal.neighbours import pairs_within
+
 _PROBES = np.array(
     [
         (0.55, 0.17, 1.38),
@@ -53,9 +55,7 @@ def canonical_setting(
     turn : ndarray, shape (3, 3)
         The rotation in Cartesian axes (x' = turn x).
     """
-    from ase.neighborlist import neighbor_list
-
-    i, j, bonds = neighbor_list("ijD", atoms, _REACH)
+    i, j, bonds = pairs_within(atoms, _REACH)
     cell = atoms.cell.array.T
     best: tuple[float, np.ndarray, np.ndarray, np.ndarray] | None = None
     for rotation in _equivalent_settings(atoms.cell.array, rotations, symprec):

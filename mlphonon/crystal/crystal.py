@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,9 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 
+from mlphonon.crystal.announced_counts import check_counts
 from mlphonon.crystal.canonical import canonical_setting
+from mlphonon.crystal.neighbours import pairs_within
 from mlphonon.crystal.periodic_table import F_BLOCK, period_and_group
 from mlphonon.errors import CrystalError
 
@@ -20,6 +22,15 @@ if TYPE_CHECKING:
 
 SHORTEST_DISTANCE = 0.5
 """A; no two atoms of a crystal come this close (H-H in hydrogen is 0.74 A)."""
+
+LARGEST_VOLUME = 1e4
+"""A^3 per atom; a molecule of three atoms in a box of 20 A has 2,700."""
+
+LONGEST_VECTOR = 1e3
+"""A, of the cell."""
+
+LEAST_HEIGHT = 0.05
+"""A, of the cell; of a sheared one it is less than the distance of any atoms."""
 
 LOOSE_SYMPREC = 1e-3
 """A; a structure with a higher group at this tolerance was probably written with few digits."""
@@ -77,8 +88,15 @@ def structure_hash(atoms: Atoms) -> str:
     return digest.hexdigest()
 
 
-def read_crystals(path: Path, symprec: float = 1e-5) -> list[Crystal]:
+def read_crystals(path: str | Path, symprec: float = 1e-5) -> list[Crystal]:
     """Read every structure in a file that ASE can read, checked and standardised.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of the file.
+    symprec : float
+        Tolerance of the symmetry search, A.
 
     Raises
     ------
@@ -87,9 +105,11 @@ def read_crystals(path: Path, symprec: float = 1e-5) -> list[Crystal]:
     """
     import ase.io
 
+    path = Path(path)
     if not path.is_file():
         raise CrystalError(f"there is no file {path}", fix="give a CIF, POSCAR, extxyz...")
     try:
+        check_counts(path)
         images = ase.io.read(path, index=":")
     # A parser meets damaged text with any exception there is; the user sees one line.
     except Exception as error:
@@ -105,7 +125,7 @@ def read_crystals(path: Path, symprec: float = 1e-5) -> list[Crystal]:
     return [make_crystal(a, symprec, name) for a, name in zip(images, names, strict=True)]
 
 
-def read_crystal(path: Path, symprec: float = 1e-5) -> Crystal:
+def read_crystal(path: str | Path, symprec: float = 1e-5) -> Crystal:
     """Read the only structure in a file; raises `CrystalError` as `read_crystals`, or if more."""
     found = read_crystals(path, symprec)
     if len(found) != 1:
@@ -121,12 +141,12 @@ def make_crystal(structure: Any, symprec: float = 1e-5, name: str | None = None)
 
     Parameters
     ----------
-    structure : Atoms, pymatgen Structure or Crystal
-        A `Crystal` is returned unchanged.
+    structure : Atoms, pymatgen Structure, Crystal, or path
+        A `Crystal` is returned unchanged; a file must hold one structure (see `read_crystal`).
     symprec : float
         Tolerance of the symmetry search, A.
     name : str, optional
-        What results are called; the formula by default.
+        What results are called; the formula by default, of a file its name.
 
     Raises
     ------
@@ -135,6 +155,9 @@ def make_crystal(structure: Any, symprec: float = 1e-5, name: str | None = None)
     """
     if isinstance(structure, Crystal):
         return structure
+    if isinstance(structure, str | Path):
+        found = read_crystal(structure, symprec)
+        return found if name is None else replace(found, name=name)
     atoms = _to_atoms(structure)
     _check(atoms)
     notes = []
@@ -238,7 +261,7 @@ def _to_atoms(structure: Any) -> Atoms:
         )
     raise CrystalError(
         f"cannot make a crystal of {type(structure).__name__}",
-        fix="give ase.Atoms or a pymatgen Structure",
+        fix="give ase.Atoms, a pymatgen Structure or the path of a file",
     )
 
 
@@ -246,10 +269,14 @@ def _check_occupancy(atoms: Atoms) -> None:
     """Refuse sites that ASE's CIF reader found partly or doubly occupied."""
     occupancy = atoms.info.get("occupancy")
     kinds = atoms.arrays.get("spacegroup_kinds")
-    for kind, species in (occupancy or {}).items():
-        if len(species) == 1 and abs(next(iter(species.values())) - 1) < 1e-3:
+    for kind, species in (occupancy if isinstance(occupancy, dict) else {}).items():
+        try:
+            shares = {symbol: float(share) for symbol, share in species.items()}
+        except (AttributeError, TypeError, ValueError) as error:
+            raise CrystalError(f"the occupancy of site {kind} is no number") from error
+        if len(shares) == 1 and abs(next(iter(shares.values())) - 1) < 1e-3:
             continue
-        what = " + ".join(f"{symbol} {share:g}" for symbol, share in species.items())
+        what = " + ".join(f"{symbol} {share:g}" for symbol, share in shares.items())
         where = ""
         if kinds is not None and (at := np.flatnonzero(kinds.astype(str) == str(kind))).size:
             place = np.round(atoms.get_scaled_positions()[at[0]], 4).tolist()
@@ -263,8 +290,6 @@ def _check_occupancy(atoms: Atoms) -> None:
 
 def _check(atoms: Atoms) -> None:
     """Raise `CrystalError` where `atoms` is not a usable crystal."""
-    from ase.neighborlist import neighbor_list
-
     if len(atoms) == 0:
         raise CrystalError("the structure holds no atoms")
     if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
@@ -276,10 +301,26 @@ def _check(atoms: Atoms) -> None:
             f"periodic: {atoms.pbc.tolist()}, volume of the cell: {abs(volume):.3g} A^3",
             "give a crystal with three cell vectors (atoms.pbc = True)",
         )
+    longest = float(atoms.cell.lengths().max())
+    with np.errstate(divide="ignore"):
+        heights = 1.0 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
+    least = float(heights.min())
+    if (
+        longest > LONGEST_VECTOR
+        or abs(volume) > LARGEST_VOLUME * len(atoms)
+        or least < LEAST_HEIGHT
+    ):
+        raise CrystalError(
+            "the cell is too large, too empty or too flat for a crystal",
+            f"its longest vector has {longest:.3g} A, its least height {least:.3g} A, and an atom"
+            f" {abs(volume) / len(atoms):.3g} A^3",
+            "look for a wrong unit of length; reduce the cell if it is sheared",
+        )
     if (atoms.numbers < 1).any():
         raise CrystalError("the structure holds an atom without an element (X)")
-    i, j, d = neighbor_list("ijd", atoms, SHORTEST_DISTANCE)
-    if len(d):
+    i, j, vectors = pairs_within(atoms, SHORTEST_DISTANCE)
+    if len(vectors):
+        d = np.linalg.norm(vectors, axis=1)
         k = int(np.argmin(d))
         raise CrystalError(
             f"atoms {i[k]} ({atoms.symbols[i[k]]}) and {j[k]} ({atoms.symbols[j[k]]})"

@@ -21,9 +21,9 @@ def evaluate(
     potential: Any,
     reference: str | ReferenceSet = "phonondb-103",
     *,
-    data: Path | None = None,
+    data: str | Path | None = None,
     protocol: Protocol | None = None,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
     limit: int | None = None,
 ) -> Scores:
     """Compute the phonons of every crystal of a reference set, and compare them with DFT's.
@@ -35,11 +35,11 @@ def evaluate(
     reference : str or ReferenceSet
         Name of a set (``mlphonon benchmark list``), ``"folder"`` for one's own DFT in `data`, or
         a set of one's own making.
-    data : Path, optional
+    data : str or Path, optional
         Folder that holds the set's files; they are downloaded otherwise, where they can be.
     protocol : Protocol, optional
         How; the default otherwise.
-    folder : Path, optional
+    folder : str or Path, optional
         Where records are kept, and from where an interrupted evaluation goes on. Without one
         they are not kept.
     limit : int, optional
@@ -55,12 +55,14 @@ def evaluate(
         If the potential, the data or the folder cannot be used.
     """
     engine = load_potential(potential)
-    found = reference if isinstance(reference, ReferenceSet) else find_reference(reference, data)
-    place = data_folder(found, data)
+    given = None if data is None else Path(data)
+    found = reference if isinstance(reference, ReferenceSet) else find_reference(reference, given)
+    place = data_folder(found, given)
     manifest = make_manifest(found.name, file_digests(found, place), engine, protocol or Protocol())
     crystals = select_crystals(found, place, limit)
     scorer = in_this_process(engine, manifest)
     if folder is not None:
-        return Scores(manifest, tuple(run(crystals, scorer, manifest, folder)), folder)
+        records = Path(folder)
+        return Scores(manifest, tuple(run(crystals, scorer, manifest, records)), records)
     with TemporaryDirectory() as passing:
         return Scores(manifest, tuple(run(crystals, scorer, manifest, Path(passing))))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlphonon.crystal.crystal import point_group
-from mlphonon.evaluation.matching import Matched
+from mlphonon.evaluation.matching import PhononMatch
 from mlphonon.phonons.results import BandStructure
 from mlphonon.system.threads import one_blas_thread
 
@@ -31,7 +31,7 @@ class ReferencePoints:
     frequencies: np.ndarray
 
 
-def reference_points(matched: Matched, bands: BandStructure) -> ReferencePoints | None:
+def reference_points(matched: PhononMatch, bands: BandStructure) -> ReferencePoints | None:
     """Return DFT's frequencies along the path of a potential's dispersion.
 
     At every point of it, if there are force constants; otherwise where DFT's mesh meets it; None
@@ -39,7 +39,7 @@ def reference_points(matched: Matched, bands: BandStructure) -> ReferencePoints 
 
     Parameters
     ----------
-    matched : Matched
+    matched : PhononMatch
         The potential's phonons and DFT's.
     bands : BandStructure
         The potential's dispersion.
@@ -55,7 +55,7 @@ def reference_points(matched: Matched, bands: BandStructure) -> ReferencePoints 
     return _mesh_on_path(matched, bands)
 
 
-def _mesh_on_path(matched: Matched, bands: BandStructure) -> ReferencePoints:
+def _mesh_on_path(matched: PhononMatch, bands: BandStructure) -> ReferencePoints:
     """Where the stars of DFT's irreducible q-points meet the path."""
     crystal, spectrum = matched.crystal, matched.reference.spectrum
     assert spectrum is not None
@@ -78,7 +78,7 @@ def _mesh_on_path(matched: Matched, bands: BandStructure) -> ReferencePoints:
     return ReferencePoints(np.concatenate(places), spectrum.frequencies[np.concatenate(found)])
 
 
-def _stars(matched: Matched) -> tuple[np.ndarray, np.ndarray]:
+def _stars(matched: PhononMatch) -> tuple[np.ndarray, np.ndarray]:
     """All points of the mesh in our reciprocal vectors, and the irreducible point of each."""
     given = matched.reference.qpoints
     assert given is not None

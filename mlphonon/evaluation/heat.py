@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.anharmonic.conductivity.settings import ConductivitySettings
+from mlphonon.anharmonic.conductivity.settings import ThermalConductivitySettings
 from mlphonon.anharmonic.conductivity.transport import IMAGINARY, conduct
 from mlphonon.anharmonic.third_order.compute import compute_third_order
 from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
@@ -16,17 +16,18 @@ from mlphonon.evaluation.metrics.conductivity import (
     relative_error,
     relative_mode_error,
 )
+from mlphonon.temperatures import TemperatureGrid
 
 if TYPE_CHECKING:
     from phono3py import Phono3py
 
-    from mlphonon.anharmonic.conductivity.result import HeatConductivity
-    from mlphonon.evaluation.matching import Matched
+    from mlphonon.anharmonic.conductivity.result import ThermalConductivity
+    from mlphonon.evaluation.matching import PhononMatch
     from mlphonon.evaluation.protocol import Protocol
     from mlphonon.potentials.potential import Potential
 
 
-def heat_errors(matched: Matched, potential: Potential, protocol: Protocol) -> dict[str, float]:
+def heat_errors(matched: PhononMatch, potential: Potential, protocol: Protocol) -> dict[str, float]:
     """Return SRE, SRME and the ratio of conductivities; nothing where DFT gives none.
 
     The published protocol: third order by displaced pairs in DFT's supercell, Wigner equation in
@@ -34,7 +35,7 @@ def heat_errors(matched: Matched, potential: Potential, protocol: Protocol) -> d
 
     Parameters
     ----------
-    matched : Matched
+    matched : PhononMatch
         A potential's phonons and those of DFT.
     potential : Potential
         The one they were made with.
@@ -58,8 +59,8 @@ def heat_errors(matched: Matched, potential: Potential, protocol: Protocol) -> d
         max_atoms=10_000,
     )
     third = compute_third_order(matched.phonons, potential, settings, crystal=matched.crystal)
-    how = ConductivitySettings(
-        temperatures=(protocol.temperature,), transport="wigner", mesh=q_mesh
+    how = ThermalConductivitySettings(
+        temperatures=TemperatureGrid.of(protocol.temperature), transport="wigner", mesh=q_mesh
     )
     ours = _at_dfts_points(conduct(third.phono3py, how), third.phono3py, matched)
     return {
@@ -69,7 +70,9 @@ def heat_errors(matched: Matched, potential: Potential, protocol: Protocol) -> d
     }
 
 
-def _at_dfts_points(found: HeatConductivity, phono3py: Phono3py, matched: Matched) -> Conductivity:
+def _at_dfts_points(
+    found: ThermalConductivity, phono3py: Phono3py, matched: PhononMatch
+) -> Conductivity:
     """Bring our irreducible q-points, each with its star, into the order of DFT's.
 
     Raises

@@ -23,7 +23,7 @@ FARTHEST = 0.1
 
 
 @dataclass(frozen=True)
-class Matched:
+class PhononMatch:
     """Phonons of a potential beside the crystal of DFT that they belong to."""
 
     phonons: Phonons

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mlphonon.evaluation.record import Structure
-from mlphonon.settings import PhononSettings, make_settings
-from mlphonon.settings_base import checked_settings
+from mlphonon.settings import PhononSettings
+from mlphonon.settings_base import Settings
 
 
-class Protocol(BaseModel):
+class Protocol(Settings):
     """The settings of a comparison; those not here are `PhononSettings`' own.
 
     A crystal fails if its relaxation does not converge
@@ -21,7 +20,7 @@ class Protocol(BaseModel):
     constants are known. Neither side has the non-analytical term, unless the set says so of DFT.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    words: ClassVar[str] = "the protocol"
 
     version: int = 3
     """Of the rules that are not numbers here; results of different versions do not merge."""
@@ -55,7 +54,7 @@ class Protocol(BaseModel):
 
     def settings(self, structure: Structure, supercell: tuple[int, ...] | None) -> PhononSettings:
         """Return the settings of one crystal's calculation."""
-        return make_settings(
+        return PhononSettings.make(
             relax=structure == "relaxed",
             fmax=self.fmax,
             symprec=self.symprec,
@@ -66,18 +65,3 @@ class Protocol(BaseModel):
             min_length=self.min_length,
             allow_nonconservative=True,
         )
-
-    def digest(self) -> str:
-        """SHA-256: equal digests mean equal protocols."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
-
-
-def make_protocol(**changes: Any) -> Protocol:
-    """Return the protocol with changes.
-
-    Raises
-    ------
-    SettingsError
-        If a value cannot be used; one line that names it.
-    """
-    return checked_settings(Protocol, changes, "the protocol")

@@ -26,8 +26,8 @@ ENOUGH = 19
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A result beside DFT.
+class CalibrationPoint:
+    """A result beside DFT: what it says of itself, and its errors.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Judged:
         return self.verdict == "trusted"
 
 
-def judge_crystals(scores: Iterable[CrystalScore]) -> list[Judged]:
+def calibration_points(scores: Iterable[CrystalScore]) -> list[CalibrationPoint]:
     """Return the relaxed results that have numbers."""
     return [
         _judge(score, score.relaxed)
@@ -62,13 +62,13 @@ def judge_crystals(scores: Iterable[CrystalScore]) -> list[Judged]:
     ]
 
 
-def _judge(score: CrystalScore, one: Comparison) -> Judged:
+def _judge(score: CrystalScore, one: Comparison) -> CalibrationPoint:
     assert one.trust is not None
     trust = one.trust.without(*NOT_CALIBRATED)
     errors = {name: abs(one.errors[name]) for name in THERMAL if name in one.errors}
     if "mae_THz" in one.errors and one.rms_THz:
         errors["frequency"] = one.errors["mae_THz"] / one.rms_THz
-    return Judged(score.key, score.formula, trust.verdict, trust.headline, errors)
+    return CalibrationPoint(score.key, score.formula, trust.verdict, trust.headline, errors)
 
 
 def is_for_calibration(formula: str) -> bool:
@@ -84,12 +84,14 @@ def bound(errors: Sequence[float], confidence: float = CONFIDENCE) -> float:
     return float(np.sort(errors)[place - 1])
 
 
-def calibrate(results: Sequence[Judged], source: str, sha256: str | None) -> Calibration | None:
+def calibrate(
+    results: Sequence[CalibrationPoint], source: str, sha256: str | None
+) -> Calibration | None:
     """Return the statement that trusted results make of their error; None if they are too few.
 
     Parameters
     ----------
-    results : sequence of Judged
+    results : sequence of CalibrationPoint
         Those kept for it, with frequencies of DFT.
     source : str
         What they are.
@@ -124,12 +126,14 @@ class Reliability:
     others_inside: int
 
 
-def reliability(results: Sequence[Judged], calibration: Calibration, name: str) -> Reliability:
+def reliability(
+    results: Sequence[CalibrationPoint], calibration: Calibration, name: str
+) -> Reliability:
     """Hold one of the errors that are stated against results that had no part in it.
 
     Parameters
     ----------
-    results : sequence of Judged
+    results : sequence of CalibrationPoint
         Others than those of the calibration.
     calibration : Calibration
         What is stated.

@@ -32,7 +32,7 @@ RANKED_BY = ("mae_THz", "spectrum_THz", "heat_capacity")
 
 
 @dataclass(frozen=True)
-class Mean:
+class MeanError:
     """A mean over crystals.
 
     Attributes
@@ -67,7 +67,7 @@ class Scores:
     folder: Path | None = None
 
     @classmethod
-    def read(cls, folder: Path) -> Scores:
+    def read(cls, folder: str | Path) -> Scores:
         """Read a folder of results.
 
         Raises
@@ -75,6 +75,7 @@ class Scores:
         ResultError
             If it holds none, or they cannot be read.
         """
+        folder = Path(folder)
         manifest = read_manifest(folder)
         paths = sorted((folder / CRYSTALS).glob("*.json"))
         return cls(manifest, tuple(read_record(path) for path in paths), folder)
@@ -120,13 +121,13 @@ class Scores:
             found += [WORST for _, where, _ in self.failures() if where == at]
         return np.array(found)
 
-    def mean(self, name: str, structure: Structure | None = None, *, absolute: bool) -> Mean:
+    def mean(self, name: str, structure: Structure | None = None, *, absolute: bool) -> MeanError:
         """Return the mean error over the crystals, or that of its absolute value."""
         values = self.values(name, structure)
         values = np.abs(values) if absolute else values
         if not len(values):
-            return Mean(np.nan, np.nan, np.nan)
-        return Mean(float(values.mean()), *bootstrap_interval(values))
+            return MeanError(np.nan, np.nan, np.nan)
+        return MeanError(float(values.mean()), *bootstrap_interval(values))
 
     def confusion(self, rule: StabilityRule, structure: Structure | None = None) -> Confusion:
         """Return how often the verdict on stability is DFT's; failed crystals are left out."""
@@ -165,7 +166,7 @@ class Scores:
         return None if self.folder is None else read_curves(self.folder / CRYSTALS / f"{key}.npz")
 
 
-def read_together(folders: Sequence[Path]) -> list[Scores]:
+def read_together(folders: Sequence[str | Path]) -> list[Scores]:
     """Return results that belong into one table.
 
     Raises

@@ -12,8 +12,7 @@ from mlphonon.crystal.crystal import Crystal, make_crystal, reduced_formula
 from mlphonon.errors import MlphononError
 from mlphonon.evaluation.bands import reference_points
 from mlphonon.evaluation.heat import heat_errors
-from mlphonon.evaluation.matching import Matched, reordered
-from mlphonon.evaluation.metrics.acoustic import Elasticity, UnstableWavesError, elasticity
+from mlphonon.evaluation.matching import PhononMatch, reordered
 from mlphonon.evaluation.metrics.frequencies import (
     density_error,
     frequency_errors,
@@ -26,7 +25,7 @@ from mlphonon.evaluation.record import Comparison, CrystalScore, Curves, Structu
 from mlphonon.evaluation.references.reference import ReferenceCrystal
 from mlphonon.phonons.phonons import Phonons
 from mlphonon.potentials.potential import Potential
-from mlphonon.system.threads import one_blas_thread
+from mlphonon.properties.elasticity import Elasticity, UnstableWavesError
 from mlphonon.trust.scale import rms_frequency
 from mlphonon.units import CM_PER_THZ
 from mlphonon.workflow import compute_phonons
@@ -95,12 +94,12 @@ def score_crystal(
     )
 
 
-def compare(matched: Matched, temperature: float = 300.0) -> Comparison:
+def compare(matched: PhononMatch, temperature: float = 300.0) -> Comparison:
     """Return every error that the reference allows.
 
     Parameters
     ----------
-    matched : Matched
+    matched : PhononMatch
         A potential's phonons and those of DFT.
     temperature : float
         Of the thermal properties, K.
@@ -135,14 +134,14 @@ def verdicts(spectrum: Spectrum) -> dict[str, bool]:
 
 def _compute(
     reference: ReferenceCrystal, potential: Potential, protocol: Protocol, structure: Structure
-) -> Matched:
+) -> PhononMatch:
     matrix = reference.supercell_matrix
     given = matrix is not None and protocol.supercell == "reference"
     supercell = tuple(int(x) for x in np.asarray(matrix).ravel()) if given else None
     settings = protocol.settings(structure, supercell)
     crystal: Crystal = make_crystal(reference.atoms, protocol.symprec, reference.key)
     phonons: Phonons = compute_phonons(crystal, potential, settings)
-    return Matched(phonons, crystal, reference)
+    return PhononMatch(phonons, crystal, reference)
 
 
 def _spectrum_errors(ours: Spectrum, reference: ReferenceCrystal) -> dict[str, float]:
@@ -177,7 +176,7 @@ def _mean_difference(frequencies: np.ndarray, dft: Spectrum | None) -> float:
     return float((dft.mode_weights * np.abs(frequencies - dft.frequencies)).sum())
 
 
-def _elastic_errors(matched: Matched) -> dict[str, float]:
+def _elastic_errors(matched: PhononMatch) -> dict[str, float]:
     """Errors in the limit of long waves; none where a branch is unstable there."""
     reference = matched.reference
     if reference.force_constants is None and not reference.moduli:
@@ -198,14 +197,13 @@ def _elastic_errors(matched: Matched) -> dict[str, float]:
 
 def _elasticity(phonopy: Phonopy) -> Elasticity | None:
     try:
-        with one_blas_thread():
-            return elasticity(phonopy)
+        return Elasticity.of_force_constants(phonopy)
     except UnstableWavesError:
         # The stability columns say so.
         return None
 
 
-def _curves(matched: Matched) -> Curves | None:
+def _curves(matched: PhononMatch) -> Curves | None:
     dft = matched.reference.spectrum
     if dft is None:
         return None

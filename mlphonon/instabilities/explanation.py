@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
+
+from mlphonon.crystal.structure_json import to_atoms
+from mlphonon.io.result import Result
 
 Cause = Literal["numerical", "under-relaxation", "truncation", "long wave", "saddle", "instability"]
 
@@ -159,19 +166,41 @@ class Member(_Frozen):
         return f"{self.name}{by}: {', '.join(parts)}"
 
 
-class Explanation(_Frozen):
-    """All that was found.
+class ExplanationRecord(_Frozen):
+    """What was found, and of which phonons: frozen, and JSON as it stands."""
+
+    name: str
+    formula: str
+    potential: dict[str, Any]
+    modes: tuple[ImaginaryMode, ...]
+    family: tuple[Member, ...] = ()
+
+
+@dataclass(frozen=True)
+class Explanation(Result):
+    """What the imaginary modes of a crystal are, and where they lead.
 
     Attributes
     ----------
-    modes : tuple of ImaginaryMode
-        Lowest first.
-    family : tuple of Member
-        The crystal and where its modes lead, parents before children; empty where none is real.
+    record : ExplanationRecord
+        Holds all of it.
     """
 
-    modes: tuple[ImaginaryMode, ...]
-    family: tuple[Member, ...] = ()
+    kind: ClassVar[str] = "imaginary_modes"
+    words: ClassVar[str] = "an explanation of imaginary modes"
+    figures: ClassVar[Mapping[str, str]] = {"family.png": "mlphonon.report.family:plot_family"}
+
+    record: ExplanationRecord
+
+    @property
+    def modes(self) -> tuple[ImaginaryMode, ...]:
+        """Lowest first."""
+        return self.record.modes
+
+    @property
+    def family(self) -> tuple[Member, ...]:
+        """The crystal and where its modes lead, parents before children; empty if none is real."""
+        return self.record.family
 
     @property
     def ground_state(self) -> Member | None:
@@ -183,17 +212,63 @@ class Explanation(_Frozen):
         """Return what the modes of one member lead to."""
         return tuple(member for member in self.family if member.parent == name)
 
+    def summary(self) -> dict[str, Any]:
+        """Return what one wants to know at a glance, as plain types; units in the names."""
+        ground = self.ground_state
+        return {
+            "name": self.record.name,
+            "causes": {mode.label: mode.cause for mode in self.modes},
+            "ground_state": None if ground is None else ground.spacegroup,
+            "record": self.record.model_dump(mode="json"),
+        }
+
     def describe(self) -> list[str]:
         """Return lines for people: the modes, then the family, indented."""
         if not self.modes:
             return ["no imaginary mode: nothing to explain"]
         lines = [mode.describe() for mode in self.modes]
 
-        def tell(member: Member, depth: int) -> None:
+        def describe_branch(member: Member, depth: int) -> None:
             lines.append("  " * depth + member.describe())
             for child in self.children(member.name):
-                tell(child, depth + 1)
+                describe_branch(child, depth + 1)
 
         for member in self.family[:1]:
-            tell(member, 0)
+            describe_branch(member, 0)
         return lines
+
+    def table(self) -> dict[str, np.ndarray]:
+        """Return the modes, one a row; NaN where a frequency was not measured."""
+        measured = [mode.measured_THz for mode in self.modes]
+        return {
+            "wave_vector": np.array([mode.label for mode in self.modes]),
+            "frequency_THz": np.array([mode.frequency_THz for mode in self.modes]),
+            "degeneracy": np.array([mode.degeneracy for mode in self.modes]),
+            "cause": np.array([mode.cause for mode in self.modes]),
+            "measured_THz": np.array([np.nan if x is None else x for x in measured]),
+        }
+
+    def figure_names(self) -> tuple[str, ...]:
+        """Of a family, if there is one."""
+        return tuple(self.figures) if self.family else ()
+
+    def write_files(self, folder: Path) -> tuple[str, ...]:
+        """Write nothing: all of it is in the summary."""
+        return ()
+
+    def write_extras(self, folder: Path) -> None:
+        """Write the crystals that imaginary modes lead to, for all programs."""
+        import ase.io
+
+        if not self.family:
+            return
+        children = folder / "family"
+        children.mkdir()
+        for member in self.family:
+            file = children / f"{member.name.replace('/', '_')}.vasp"
+            ase.io.write(file, to_atoms(member.structure), sort=True, direct=True)
+
+    @classmethod
+    def read_files(cls, folder: Path, summary: Mapping[str, Any]) -> Explanation:
+        """Return what the summary holds."""
+        return cls(ExplanationRecord.model_validate(summary["record"]))

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlphonon.crystal.crystal import Crystal, make_crystal
 from mlphonon.crystal.structure_json import to_dict
 from mlphonon.errors import MlphononError
-from mlphonon.instabilities.explanation import Explanation, Member, Well
+from mlphonon.instabilities.explanation import Explanation, ExplanationRecord, Member, Well
 from mlphonon.instabilities.frozen_modes import MEV
 from mlphonon.instabilities.triage import Triaged, is_unsettled, triage
 from mlphonon.relaxation import relax
+from mlphonon.reporter import Reporter, Silent
 from mlphonon.settings import PhononSettings
-from mlphonon.workflow import Reporter, Silent, compute_phonons
+from mlphonon.workflow import compute_phonons, potential_of
 
 if TYPE_CHECKING:
     from mlphonon.phonons.phonons import Phonons
@@ -71,36 +72,55 @@ class _Way:
     well: Well
 
 
-def explain_instabilities(
+def explain_imaginary_modes(
     phonons: Phonons,
-    potential: Potential,
+    potential: Any = None,
     limits: Limits | None = None,
+    *,
+    device: str = "auto",
+    allow_pickle: bool = False,
     reporter: Reporter | None = None,
 ) -> Explanation:
     """Find out what imaginary modes are, and follow those that are real.
+
+    Each mode gets a cause; those that are real are followed to crystals of lower symmetry and
+    energy, and theirs, until one is stable.
 
     Parameters
     ----------
     phonons : Phonons
         Of the crystal.
-    potential : Potential
-        That they were made with.
+    potential : str, path, ASE calculator or Potential, optional
+        That they were made with; loaded as it was by default.
     limits : Limits, optional
         Where the family ends.
+    device : {"auto", "cpu", "cuda"}
+        Where a potential that is loaded by name or file runs.
+    allow_pickle : bool
+        Allow a pickled model file that nothing vouches for. It can run any code.
     reporter : Reporter, optional
         Is told what is being done.
 
     Raises
     ------
     MlphononError
-        If the potential fails on the crystal itself; a child that fails is a member with a note.
+        If the potential cannot be loaded, or fails on the crystal itself; a child that fails is a
+        member with a note.
     """
-    family = _Family(potential, limits or Limits(), reporter or Silent())
+    engine = potential_of(phonons, potential, device=device, allow_pickle=allow_pickle)
+    family = _Family(engine, limits or Limits(), reporter or Silent())
     rested = family.brought_to_rest(phonons)
     found = family.look_at(phonons, rested)
     if any(one.frozen is not None for one in found):
         family.grow(rested or phonons, found)
-    return Explanation(modes=tuple(one.mode for one in found), family=tuple(family.members))
+    record = ExplanationRecord(
+        name=phonons.record.name,
+        formula=phonons.record.formula,
+        potential=phonons.record.potential,
+        modes=tuple(one.mode for one in found),
+        family=tuple(family.members),
+    )
+    return Explanation(record)
 
 
 class _Family:

@@ -1,1 +1,1 @@
-"""Results on disk: written whole or not at all."""
+"""Results and settings on disk: written completely or not at all, and read without trust."""

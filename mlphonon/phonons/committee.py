@@ -61,8 +61,8 @@ class Committee:
 
     @cached_property
     def max_frequency(self) -> Spread:
-        """Highest frequency along the path, THz."""
-        return Spread.of(max(f.max() for f in m.frequencies) for m in self.bands().members)
+        """Highest frequency, THz (see `Phonons.max_frequency`)."""
+        return Spread.of(member.max_frequency for member in self.members)
 
     @cached_property
     def volume(self) -> Spread:

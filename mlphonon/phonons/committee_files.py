@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,9 @@ def member_folders(folder: Path, names: list[str]) -> list[Path]:
     ]
 
 
-def read_members(folder: Path, record: Record, names: list[str] | None) -> tuple[Phonons, ...]:
+def read_members(
+    folder: Path, record: Record, names: list[str] | None, load: Callable[[Path], Phonons]
+) -> tuple[Phonons, ...]:
     """Read the members after the first.
 
     Parameters
@@ -62,6 +65,8 @@ def read_members(folder: Path, record: Record, names: list[str] | None) -> tuple
         Of the first member.
     names : list of str, optional
         Of all members; None where there is no committee.
+    load : callable
+        Reads one member.
 
     Raises
     ------
@@ -71,14 +76,13 @@ def read_members(folder: Path, record: Record, names: list[str] | None) -> tuple
         If one is damaged.
     """
     from mlphonon.phonons.committee import names_of, require_one_calculation
-    from mlphonon.phonons.phonons import Phonons
 
     expected = [] if names is None else member_folders(folder, names)
     place = folder / FOLDER
     there = {p.name for p in place.iterdir() if p.is_dir()} if place.is_dir() else set()
     if odd := sorted(there ^ {path.name for path in expected}):
         raise ValueError(f"its committee has a member too many or too few: {odd[0]}")
-    others = tuple(Phonons.load(path) for path in expected)
+    others = tuple(load(path) for path in expected)
     records = [record, *(other.record for other in others)]
     if names is not None:
         require_one_calculation(records)

@@ -1,33 +1,27 @@
-"""A result on disk: a folder that appears whole or not at all, in formats others read."""
+"""Phonons on disk: force constants to be read back, and everything that others read."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlphonon.crystal.structure_json import to_atoms
 from mlphonon.errors import ResultError
-from mlphonon.instabilities.explanation import Explanation
-from mlphonon.io.result_folder import write_folder
 from mlphonon.phonons.committee_files import member_folders, read_members, summarise_committee
 from mlphonon.phonons.record import Record
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
+    from mlphonon.phonons.committee import Committee
     from mlphonon.phonons.phonons import Phonons
-
-FORMAT = 2
-"""Version of the layout of phonons.json."""
 
 SUMMARY_TEMPERATURE = 300.0
 
-SUMMARY = "phonons.json"
 PARAMETERS = "phonopy_params.yaml"
-EXPLANATION = "explanation.json"
 
 COMMENT = "Tetrahedron method"
 """First line of phonopy's files of densities of states."""
@@ -38,8 +32,7 @@ def summarise(phonons: Phonons) -> dict[str, Any]:
     thermal = phonons.thermal([SUMMARY_TEMPERATURE])
     n, committee = thermal.n_atoms, phonons.committee
     summary = {
-        "format": FORMAT,
-        "max_frequency_THz": float(max(f.max() for f in phonons.bands().frequencies)),
+        "max_frequency_THz": phonons.max_frequency,
         "stability": phonons.stability.model_dump(),
         "thermal_300K": {
             "C_V_J_per_K_mol_atoms": float(thermal.heat_capacity[0]) / n,
@@ -55,34 +48,14 @@ def summarise(phonons: Phonons) -> dict[str, Any]:
     return summary
 
 
-def save(phonons: Phonons, folder: Path) -> Path:
-    """Write every file of a result (see `Phonons.save`)."""
-    return write_folder(folder, SUMMARY, lambda part: write_files(phonons, part))
-
-
-def load(folder: Path) -> tuple[Phonopy, Record, tuple[Phonons, ...], Explanation | None]:
-    """Read the parts of a result back (see `Phonons.load`).
-
-    Its own two, other members of a committee, and what is said of imaginary modes.
-    """
-    try:
-        summary = json.loads((folder / SUMMARY).read_text())
-        record = Record.model_validate(summary["record"])
-        loaded = _read_phonopy(folder / PARAMETERS, record)
-        names = summary["committee"]["names"] if "committee" in summary else None
-        others = read_members(folder, record, names)
-        explained = folder / EXPLANATION
-        explanation = None
-        if explained.exists():
-            explanation = Explanation.model_validate_json(explained.read_text())
-    # Damaged YAML meets phonopy's parser with any exception there is.
-    except Exception as error:
-        raise ResultError(
-            f"{folder} does not hold a whole result",
-            str(error).splitlines()[0] if str(error) else type(error).__name__,
-            "give a folder that 'mlphonon phonons' or Phonons.save wrote",
-        ) from error
-    return loaded, record, others, explanation
+def read_data(
+    folder: Path, summary: Mapping[str, Any], load: Callable[[Path], Phonons]
+) -> tuple[Phonopy, Record, tuple[Phonons, ...]]:
+    """Read what `Phonons` is made of: phonopy's object, record, other members of a committee."""
+    record = Record.model_validate(summary["record"])
+    found = _read_phonopy(folder / PARAMETERS, record)
+    names = summary["committee"]["names"] if "committee" in summary else None
+    return found, record, read_members(folder, record, names, load)
 
 
 def _read_phonopy(path: Path, record: Record) -> Phonopy:
@@ -92,10 +65,10 @@ def _read_phonopy(path: Path, record: Record) -> Phonopy:
     FORCE_CONSTANTS that happen to lie in the working directory.
     """
     from phonopy import Phonopy
-    from phonopy.interface.phonopy_yaml import PhonopyYaml
 
-    found = PhonopyYaml()
-    found.read(path)
+    from mlphonon.io.phonopy_yaml import read_phonopy_yaml
+
+    found = read_phonopy_yaml(path)
     phonopy = Phonopy(
         found.unitcell,
         found.supercell_matrix,
@@ -112,54 +85,40 @@ def _read_phonopy(path: Path, record: Record) -> Phonopy:
     return phonopy
 
 
-def write_data(phonons: Phonons, folder: Path) -> None:
-    """Write what `load` reads, no more, into a folder that is there."""
-    phonons.phonopy.save(folder / PARAMETERS, settings={"force_constants": True})
-    text = json.dumps(summarise(phonons), indent=1) + "\n"
-    (folder / SUMMARY).write_text(text)
-    if phonons.explanation is not None:
-        (folder / EXPLANATION).write_text(phonons.explanation.model_dump_json(indent=1) + "\n")
-    if phonons.committee is not None:
-        others = phonons.committee.members[1:]
-        places = member_folders(folder, list(phonons.committee.names))
-        for member, place in zip(others, places, strict=True):
-            place.mkdir(parents=True)
-            write_data(member, place)
+def write_data(phonopy: Phonopy, committee: Committee | None, folder: Path) -> tuple[str, ...]:
+    """Write what `read_data` reads, no more, into a folder that is there.
+
+    Returns
+    -------
+    tuple of str
+        Names of the files, as paths from `folder`.
+    """
+    phonopy.save(folder / PARAMETERS, settings={"force_constants": True})
+    if committee is None:
+        return (PARAMETERS,)
+    places = member_folders(folder, list(committee.names))
+    for member, place in zip(committee.members[1:], places, strict=True):
+        place.mkdir(parents=True)
+        member.write(place, figures=False)
+    summaries = (place / member.summary_file() for place in places)
+    return (PARAMETERS, *(str(file.relative_to(folder)) for file in summaries))
 
 
-def write_files(phonons: Phonons, folder: Path) -> None:
-    """Write all files of a result, one by one, into a folder that is there."""
+def write_for_others(phonons: Phonons, folder: Path) -> None:
+    """Write bands, densities of states and thermal properties as phonopy's own programs do."""
     from phonopy.phonon.dos import write_projected_dos, write_total_dos
 
-    ph = phonons.phonopy
-    write_data(phonons, folder)
-    dos = phonons.dos(projected=True)
+    projected = phonons.dos(projected=True)
+    total = phonons.dos()
+    write_total_dos(total.frequencies, total.total, COMMENT, folder / "total_dos.dat")
+    write_projected_dos(
+        projected.frequencies, projected.projected, COMMENT, folder / "projected_dos.dat"
+    )
     # What these two return is written by phonopy, which keeps what it was last asked for.
     phonons.bands()
     phonons.thermal()
-    if ph.band_structure is None or ph.thermal_properties is None:
+    phonopy = phonons.phonopy
+    if phonopy.band_structure is None or phonopy.thermal_properties is None:
         raise ResultError("phonopy kept no band structure or thermal properties")
-    ph.band_structure.write_yaml(filename=folder / "band.yaml")
-    ph.thermal_properties.write_yaml(filename=folder / "thermal_properties.yaml")
-    total = phonons.dos()
-    write_total_dos(total.frequencies, total.total, COMMENT, folder / "total_dos.dat")
-    write_projected_dos(dos.frequencies, dos.projected, COMMENT, folder / "projected_dos.dat")
-    phonons.plot(folder / "bands_dos.png")
-    phonons.plot_thermal(folder / "thermal.png")
-    if phonons.explanation is not None and phonons.explanation.family:
-        _write_family(phonons.explanation, folder)
-
-
-def _write_family(explanation: Explanation, folder: Path) -> None:
-    """Write the crystals that imaginary modes lead to, for all programs, and their figure."""
-    import ase.io
-
-    from mlphonon.report.family import plot_family
-    from mlphonon.report.figures import save_figure
-
-    children = folder / "family"
-    children.mkdir()
-    for member in explanation.family:
-        file = children / f"{member.name.replace('/', '_')}.vasp"
-        ase.io.write(file, to_atoms(member.structure), sort=True, direct=True)
-    save_figure(plot_family(explanation), folder / "family.png")
+    phonopy.band_structure.write_yaml(filename=folder / "band.yaml")
+    phonopy.thermal_properties.write_yaml(filename=folder / "thermal_properties.yaml")

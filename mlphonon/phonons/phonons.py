@@ -2,62 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from mlphonon.io.result import Result
+from mlphonon.phonons import files
 from mlphonon.phonons.band_path import BandPath, find_band_path
 from mlphonon.phonons.band_structure import compute_bands
 from mlphonon.phonons.density_of_states import projected_dos, total_dos
+from mlphonon.phonons.description import describe
 from mlphonon.phonons.record import Record
 from mlphonon.phonons.results import BandStructure, DensityOfStates, ThermalProperties, frozen
 from mlphonon.phonons.stability import Stability
+from mlphonon.system.late_binding import resolve
 from mlphonon.system.threads import one_blas_thread
+from mlphonon.temperatures import TemperatureGrid
 
 if TYPE_CHECKING:
     from ase import Atoms
     from matplotlib.figure import Figure
     from phonopy import Phonopy
 
-    from mlphonon.anharmonic.gruneisen.result import Gruneisen
-    from mlphonon.instabilities.explanation import Explanation
     from mlphonon.phonons.committee import Committee
-    from mlphonon.trust.verdict import Trust
-    from mlphonon.workflow import Reporter
 
 DOS_POINTS = 401
 """Frequencies at which the density of states is given."""
 
 
-class Phonons:
+class Phonons(Result):
     """The phonons of a crystal.
 
     Parameters
     ----------
     phonopy : Phonopy
-        Cells, force constants and, where given, Born charges.
+        Cells, force constants and, where given, Born charges; it becomes this object's own.
     record : Record
         Where the result came from.
     others : tuple of Phonons
         The same crystal by other potentials, where there is a committee.
-    explanation : Explanation, optional
-        Of its imaginary modes.
     """
 
-    def __init__(
-        self,
-        phonopy: Phonopy,
-        record: Record,
-        others: tuple[Phonons, ...] = (),
-        explanation: Explanation | None = None,
-    ) -> None:
+    kind: ClassVar[str] = "phonons"
+    words: ClassVar[str] = "phonons"
+    format: ClassVar[int] = 3
+    figures: ClassVar[Mapping[str, str]] = {
+        "bands_dos.png": "mlphonon.report.phonons:plot_phonons",
+        "thermal.png": "mlphonon.report.phonons:plot_thermal_properties",
+    }
+
+    def __init__(self, phonopy: Phonopy, record: Record, others: tuple[Phonons, ...] = ()) -> None:
         self._phonopy = phonopy
         self._record = record
         self._others = others
-        self._explanation = explanation
         self._mesh: Any = None
 
     def __repr__(self) -> str:
@@ -69,18 +70,16 @@ class Phonons:
 
     @property
     def phonopy(self) -> Phonopy:
-        """The phonopy object underneath, for all that phonopy can do."""
-        return self._phonopy
+        """A copy of the phonopy object underneath, for all that phonopy can do.
+
+        What is changed in it (masses, Born charges, force constants) changes no answer here.
+        """
+        return copy.deepcopy(self._phonopy)
 
     @property
     def record(self) -> Record:
         """Where the result came from."""
         return self._record
-
-    @property
-    def explanation(self) -> Explanation | None:
-        """What its imaginary modes are and where they lead; None unless it was asked for."""
-        return self._explanation
 
     @cached_property
     def committee(self) -> Committee | None:
@@ -208,7 +207,7 @@ class Phonons:
             self._mesh = self._phonopy.mesh
         return self._mesh
 
-    def thermal(self, temperatures: Sequence[float] | None = None) -> ThermalProperties:
+    def thermal(self, temperatures: Any = None) -> ThermalProperties:
         """Thermal properties in the harmonic approximation at constant volume.
 
         Modes that are imaginary are left out, as are the three acoustic modes at Gamma,
@@ -218,18 +217,21 @@ class Phonons:
 
         Parameters
         ----------
-        temperatures : sequence of float, optional
-            K; the grid of the settings by default.
+        temperatures : TemperatureGrid, str, float or sequence of float, optional
+            K, ascending (see `TemperatureGrid`); those of the settings by default.
+
+        Raises
+        ------
+        ValueError
+            If they are no such temperatures.
         """
-        if temperatures is None:
-            temperatures = self._record.settings.temperature_grid().tolist()
-        grid = np.asarray(temperatures, dtype=float)
-        if grid.ndim != 1 or not (grid >= 0).all():
-            raise ValueError("temperatures must be a sequence of numbers >= 0")
+        grid = self._record.settings.temperatures
+        if temperatures is not None:
+            grid = TemperatureGrid.of(temperatures)
         with one_blas_thread():
             self._run_mesh()
             found = self._phonopy.run_thermal_properties(
-                temperatures=grid, exclude_gamma_acoustic=True
+                temperatures=grid.values, exclude_gamma_acoustic=True
             )
         t, f, s, c = frozen(
             (found.temperatures, found.free_energy, found.entropy, found.heat_capacity)
@@ -261,129 +263,55 @@ class Phonons:
         )
 
     @cached_property
-    def trust(self) -> Trust:
-        """How far this result can be believed: every check, and the verdict."""
-        from mlphonon.trust.judge import judge
+    def max_frequency(self) -> float:
+        """Highest frequency on the mesh and along the band path, THz."""
+        along = max(float(piece.max()) for piece in self.bands().frequencies)
+        return max(float(self.mesh[1].max()), along)
 
-        return judge(self)
+    @cached_property
+    def trust(self) -> Any:
+        """How far this result can be believed: every check, and the verdict.
 
-    def explain(self, potential: Any, reporter: Reporter | None = None, **options: Any) -> Phonons:
-        """Return the same phonons with an explanation of their imaginary modes.
-
-        Each gets a cause; those that are real are followed to crystals of lower symmetry and
-        energy, and theirs, until one is stable (see `mlphonon.instabilities`).
-
-        Parameters
-        ----------
-        potential : str, path, ASE calculator or Potential
-            That the phonons were made with.
-        reporter : Reporter, optional
-            Is told what is being done.
-        **options
-            Of `load_potential`.
-
-        Raises
-        ------
-        MlphononError
-            If the potential fails on the crystal.
+        A `mlphonon.trust.verdict.Trust`.
         """
-        from mlphonon.instabilities.family import explain_instabilities
-        from mlphonon.potentials.loading import load_potential
+        return resolve("mlphonon.trust.judge:judge")(self)
 
-        engine = load_potential(potential, **options)
-        found = explain_instabilities(self, engine, reporter=reporter)
-        return Phonons(self._phonopy, self._record, self._others, found)
-
-    def gruneisen(
-        self, potential: Any = None, reporter: Reporter | None = None, **settings: Any
-    ) -> Gruneisen:
-        """Return mode Grueneisen parameters, from differences between volumes.
-
-        Parameters
-        ----------
-        potential : str, path, ASE calculator or Potential, optional
-            That the phonons were made with; loaded by its name otherwise.
-        reporter : Reporter, optional
-            Is told what is being done.
-        **settings
-            Of `mlphonon.anharmonic.gruneisen.compute.GruneisenSettings`, such as
-            ``third_order=True``.
-
-        Raises
-        ------
-        MlphononError
-            If a setting or the potential cannot be used, or it fails on a strained crystal.
-        """
-        from mlphonon.anharmonic.gruneisen.compute import GruneisenSettings, gruneisen_parameters
-        from mlphonon.potentials.loading import load_potential
-        from mlphonon.settings_base import checked_settings
-
-        engine = None if potential is None else load_potential(potential)
-        return gruneisen_parameters(
-            self, engine, checked_settings(GruneisenSettings, settings), reporter
-        )
+    def gruneisen(self, potential: Any = None, settings: Any = None, **options: Any) -> Any:
+        """Return mode Grueneisen parameters (see `mlphonon.compute_gruneisen`)."""
+        compute = resolve("mlphonon.anharmonic.gruneisen.compute:compute_gruneisen")
+        return compute(self, potential, settings, **options)
 
     def summary(self) -> dict[str, Any]:
         """Return what one wants to know at a glance, as plain types; units in the names."""
-        from mlphonon.phonons.files import summarise
+        return files.summarise(self)
 
-        return summarise(self)
+    def describe(self) -> list[str]:
+        """Return what is printed, in lines."""
+        return describe(self)
 
-    def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw dispersion and projected density of states.
+    def table(self) -> dict[str, np.ndarray]:
+        """Return thermal properties at the temperatures of the settings, per mole of atoms."""
+        return self.thermal().table()
+
+    def plot_thermal(self, path: str | Path | None = None) -> Figure:
+        """Draw heat capacity, entropy and free energy against temperature.
 
         Parameters
         ----------
-        path : path, optional
-            Where to write it; the suffix decides the format.
+        path : str or Path, optional
+            Where to write it; the suffix decides the format, and missing folders are made.
         """
-        from mlphonon.report.figures import plot_bands_dos, save_figure
+        return self.draw("thermal.png", path)
 
-        figure = plot_bands_dos(
-            self.bands(),
-            self.dos(projected=True),
-            title=self._record.formula,
-            note=self.trust.headline,
-            spread=None if self.committee is None else self.committee.bands(),
-        )
-        if path is not None:
-            save_figure(figure, Path(path))
-        return figure
+    def write_files(self, folder: Path) -> tuple[str, ...]:
+        """Write cells, force constants and charges, and the members of a committee."""
+        return files.write_data(self._phonopy, self.committee, folder)
 
-    def plot_thermal(self, path: str | Path | None = None) -> Figure:
-        """Draw heat capacity, entropy and free energy against temperature."""
-        from mlphonon.report.figures import plot_thermal, save_figure
-
-        figure = plot_thermal(
-            self.thermal(),
-            title=self._record.formula,
-            spread=None if self.committee is None else self.committee.thermal(),
-        )
-        if path is not None:
-            save_figure(figure, Path(path))
-        return figure
-
-    def save(self, folder: str | Path) -> Path:
-        """Write all files of the result into `folder`; it appears whole or not at all.
-
-        Raises
-        ------
-        ResultError
-            If the folder cannot be written.
-        """
-        from mlphonon.phonons.files import save
-
-        return save(self, Path(folder))
+    def write_extras(self, folder: Path) -> None:
+        """Write what phonopy's tools and others read."""
+        files.write_for_others(self, folder)
 
     @classmethod
-    def load(cls, folder: str | Path) -> Phonons:
-        """Read back what `save` wrote.
-
-        Raises
-        ------
-        ResultError
-            If the folder does not hold a whole result.
-        """
-        from mlphonon.phonons.files import load
-
-        return cls(*load(Path(folder)))
+    def read_files(cls, folder: Path, summary: Mapping[str, Any]) -> Phonons:
+        """Read back what `write_files` wrote."""
+        return cls(*files.read_data(folder, summary, cls.load))

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 from mlphonon.force_constants.force_constants import Residuals
 from mlphonon.force_constants.supercell_series import SupercellStep
+from mlphonon.phonons.evidence import Evidence
 from mlphonon.phonons.renormalisation import Renormalisation
 from mlphonon.settings import PhononSettings
-from mlphonon.trust.evidence import Evidence
 
 RECORDED_PACKAGES = (
     "mlphonon",

@@ -94,6 +94,15 @@ class ThermalProperties:
     zero_point_energy: float
     n_atoms: int
 
+    def table(self) -> dict[str, np.ndarray]:
+        """Return columns by name, per mole of atoms."""
+        return {
+            "temperature_K": self.temperatures,
+            "F_kJ_per_mol_atoms": self.free_energy / self.n_atoms,
+            "S_J_per_K_mol_atoms": self.entropy / self.n_atoms,
+            "C_V_J_per_K_mol_atoms": self.heat_capacity / self.n_atoms,
+        }
+
 
 @dataclass(frozen=True)
 class Spread:

@@ -49,10 +49,6 @@ class AsePotential:
         """What the engine must know of this potential."""
         return self._info
 
-    @property
-    def training_space(self) -> None:
-        """What it was taught is not known."""
-
     def evaluate(
         self, structures: Sequence[Atoms], progress: ProgressCallback | None = None
     ) -> list[Evaluation]:

@@ -13,24 +13,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.calculator import AsePotential, as_calculator
+from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import (
-    DescribedPotential,
     Evaluation,
     Potential,
     PotentialInfo,
     ProgressCallback,
 )
+from mlphonon.potentials.wrapper import PASSED, PotentialWrapper
 
 if TYPE_CHECKING:
-    import numpy as np
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
-    from mlphonon.potentials.training_space import TrainingSpace
-
 FUNCTIONALS = {"pbesol": "pbesol", "pbe": "pbe", "r2scan": "r2scan", "scan": "scan"}
 """How the name of a functional begins, and what its D3 parameters are called."""
+
+SUFFIX = "+D3"
+"""Of the name of a potential with dispersion."""
 
 SMOOTHING = 5.29
 """Width over which pairs fade out before the cutoff at 32 A, A. Cut sharply, as simple-dftd3
@@ -40,7 +40,7 @@ HAS_DISPERSION = re.compile(r"D3|D4|vdW|MBD|-V\b|rVV10", re.IGNORECASE)
 """Marks of functionals that describe dispersion already."""
 
 
-class DispersionPotential:
+class DispersionPotential(PotentialWrapper):
     """A potential with D3 dispersion added.
 
     Parameters
@@ -51,18 +51,23 @@ class DispersionPotential:
         Whose D3 parameters; as simple-dftd3 calls it (``"pbe"``, ``"r2scan"``).
     """
 
+    # Rows of second derivatives are lost: D3 has none here.
+    capabilities = PASSED
+
     def __init__(self, potential: Potential, functional: str) -> None:
-        self._potential = potential
+        super().__init__(potential)
+        self._functional = functional
         self._correction = AsePotential(_d3_calculator(functional), name=f"D3({functional})")
         inner = potential.info
         # Pairs are summed up to 32 A: nothing that relies on a short reach holds any more.
         self._info = replace(
             inner,
-            name=f"{inner.name}+D3",
+            name=f"{inner.name}{SUFFIX}",
             cutoff=None,
             receptive_field=None,
             differentiable=False,
             functional=f"{inner.functional or 'unknown'} + D3(BJ, {functional})",
+            dispersion=f"d3:{functional}",
         )
 
     @property
@@ -70,17 +75,9 @@ class DispersionPotential:
         """What the engine must know of this potential."""
         return self._info
 
-    @property
-    def training_space(self) -> TrainingSpace | None:
-        """The environments that the potential was taught; dispersion was taught none."""
-        inner = self._potential
-        return inner.training_space if isinstance(inner, DescribedPotential) else None
-
-    def descriptors(self, atoms: Atoms) -> np.ndarray:
-        """Return the descriptors of the potential (see `DescribedPotential`)."""
-        if not isinstance(self._potential, DescribedPotential):
-            raise PotentialError(f"potential '{self._potential.info.name}' gives no descriptors")
-        return self._potential.descriptors(atoms)
+    def around(self, potential: Potential) -> DispersionPotential:
+        """Return another potential with the same dispersion."""
+        return DispersionPotential.make(potential, self._functional)
 
     def evaluate(
         self, structures: Sequence[Atoms], progress: ProgressCallback | None = None
@@ -93,10 +90,6 @@ class DispersionPotential:
             for one, two in zip(bare, added, strict=True)
         ]
 
-    def calculator(self) -> Calculator:
-        """Return an ASE calculator that gives the same numbers."""
-        return as_calculator(self)
-
 
 def with_dispersion(potential: Potential, kind: str) -> Potential:
     """Add dispersion to a potential.
@@ -106,7 +99,7 @@ def with_dispersion(potential: Potential, kind: str) -> Potential:
     potential : Potential
         What it is added to.
     kind : str
-        ``"d3"`` for the parameters of the functional that the potential was taught, or
+        ``"d3"`` for the parameters of the functional that the potential was trained on, or
         ``"d3:pbe"`` to say which.
 
     Raises
@@ -125,29 +118,29 @@ def with_dispersion(potential: Potential, kind: str) -> Potential:
         raise PotentialError(
             f"dispersion '{kind}' is unknown", fix="use d3, or d3:FUNCTIONAL such as d3:pbe"
         )
-    return DispersionPotential(potential, functional or parameters_for(potential.info))
+    return DispersionPotential.make(potential, functional or parameters_for(potential.info))
 
 
 def parameters_for(info: PotentialInfo) -> str:
-    """Return whose D3 parameters fit what a potential was taught.
+    """Return whose D3 parameters fit the functional that a potential was trained on.
 
     Raises
     ------
     PotentialError
         If its functional is unknown, or describes dispersion itself.
     """
-    said = info.functional or ""
-    if HAS_DISPERSION.search(said):
+    functional = info.functional or ""
+    if HAS_DISPERSION.search(functional):
         raise PotentialError(
             f"potential '{info.name}' has dispersion already",
-            f"it was taught {said}",
+            f"it was trained on {functional}",
             "leave --dispersion out",
         )
     for beginning, parameters in FUNCTIONALS.items():
-        if said.lower().startswith(beginning):
+        if functional.lower().startswith(beginning):
             return parameters
     raise PotentialError(
-        f"the functional of potential '{info.name}' is {said or 'not known'}",
+        f"the functional of potential '{info.name}' is {functional or 'not known'}",
         "each functional has D3 parameters of its own",
         "say which, as in --dispersion d3:pbe",
     )

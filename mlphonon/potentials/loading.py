@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlphonon.errors import PotentialError
+from mlphonon.potentials.dispersion import SUFFIX, with_dispersion
 from mlphonon.potentials.isolated.isolated_potential import PREFIX, IsolatedPotential, parse_spec
 from mlphonon.potentials.named.catalogue import CatalogueEntry, family_of, find_entry, known_names
 from mlphonon.potentials.named.installation import load_named
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import torch
     from ase.calculators.calculator import Calculator
 
+    from mlphonon.potentials.mace.mace_potential import WeightsInfo
     from mlphonon.potentials.training_space import TrainingSpace
 
 FILE_SUFFIXES = (".model", ".pt", ".pth", ".safetensors")
@@ -43,9 +45,6 @@ FINETUNED = "potential.model"
 
 _log = logging.getLogger(__name__)
 
-MODEL_ATTRIBUTES = ("r_max", "atomic_numbers", "num_interactions", "atomic_energies_fn")
-"""What every MACE model of an energy has."""
-
 
 @dataclass(frozen=True)
 class _Options:
@@ -54,14 +53,6 @@ class _Options:
     allow_pickle: bool
     head: str | None
     kernels: str
-
-
-@dataclass(frozen=True)
-class _Weights:
-    model: torch.nn.Module
-    name: str
-    sha256: str
-    training_space: TrainingSpace | None = None
 
 
 @libraries_muted()
@@ -96,9 +87,10 @@ def load_potential(
         Load a pickled model that neither the catalogue nor an earlier, trusted download
         vouches for. This runs whatever code the file holds.
     head : str, optional
-        Head of a multi-head model; the catalogue's by default.
+        Head of a potential with several; by default the catalogue's. A file with several needs
+        one.
     kernels : {"auto", "plain"}
-        For a MACE: the quickest arithmetic there is, or mace's own to compare with.
+        For a MACE: the fastest arithmetic there is, or mace's own to compare with.
 
     Raises
     ------
@@ -117,7 +109,7 @@ def load_potential(
     if str(potential).startswith(PREFIX):
         return IsolatedPotential(parse_spec(str(potential), options.device), str(potential))
     if _is_path(potential):
-        return _build(_read_path(Path(potential).expanduser(), options), options, head)
+        return _build(*_read_path(Path(potential).expanduser(), options), options)
     entry = find_entry(str(potential))
     if entry.tested is None:
         _log.warning(
@@ -128,7 +120,67 @@ def load_potential(
         )
     if not family_of(entry).in_process:
         return load_named(entry, options.device, dtype, allow_pickle=allow_pickle, head=head)
-    return _build(_read_entry(entry, options), options, head or entry.default_head, entry)
+    options = replace(options, head=head or entry.default_head)
+    return _build(*_read_entry(entry, options), options)
+
+
+def reload(
+    record: Mapping[str, Any], *, device: str = "auto", allow_pickle: bool = False
+) -> Potential:
+    """Load the potential that a result was made with: same weights, head, precision and kernels.
+
+    Parameters
+    ----------
+    record : mapping
+        What `PotentialInfo.as_dict` wrote, as the ``potential`` of a result's record.
+    device : str
+        As `load_potential` takes it.
+    allow_pickle : bool
+        As `load_potential` takes it.
+
+    Raises
+    ------
+    PotentialError
+        If it is not found by its name, the record does not say which weights and head it was, or
+        its weights are others now.
+    """
+    name = str(record["name"])
+    by_hand = "give the potential, as it was loaded then"
+    if record.get("sha256") is None:
+        raise PotentialError(
+            f"potential '{name}' cannot be loaded by its name",
+            "the record does not say which weights it had",
+            by_hand,
+        )
+    dispersion, dtype = record.get("dispersion"), record.get("dtype")
+    try:
+        found = load_potential(
+            name.removesuffix(SUFFIX) if dispersion else name,
+            device=device,
+            dtype=dtype if dtype in ("float32", "float64") else "float64",
+            allow_pickle=allow_pickle,
+            head=record.get("head"),
+            kernels="plain" if record.get("kernels") == "e3nn" else "auto",
+        )
+    except PotentialError as error:
+        raise type(error)(
+            f"potential '{name}' cannot be loaded again", str(error), by_hand
+        ) from error
+    if dispersion:
+        found = with_dispersion(found, dispersion)
+    if found.info.sha256 != record["sha256"]:
+        raise PotentialError(
+            f"the weights of potential '{name}' are others than those of the result",
+            f"{str(found.info.sha256)[:8]}... and {str(record['sha256'])[:8]}...",
+            f"compute it again, or {by_hand}",
+        )
+    if found.info.head is not None and "head" not in record:
+        raise PotentialError(
+            f"potential '{name}' has several heads",
+            "the record does not say which was used",
+            by_hand,
+        )
+    return found
 
 
 def check_name(potential: str) -> None:
@@ -196,27 +248,35 @@ def _is_path(potential: str | os.PathLike[str]) -> bool:
     return potential.strip().lower() not in known_names() and Path(potential).exists()
 
 
-def _read_entry(entry: CatalogueEntry, options: _Options) -> _Weights:
+def _read_entry(entry: CatalogueEntry, options: _Options) -> tuple[torch.nn.Module, WeightsInfo]:
+    from mlphonon.potentials.mace.mace_potential import WeightsInfo
+    from mlphonon.potentials.mace.pickled import unpickle_model
+
     path = locate(entry) or pull(entry, allow_pickle=options.allow_pickle)
+    info = WeightsInfo(entry.name, functional=entry.functional, tested=entry.tested is not None)
     if entry.ships_inside:
         digest = sha256_of(path)
         accept(entry, digest)
         model = _read_folder(path, options)
-        return _Weights(model, entry.name, digest, _read_training_space(path))
+        return model, replace(info, sha256=digest, training_space=_read_training_space(path))
     data = _read_bytes(path)
     digest = hashlib.sha256(data).hexdigest()
     accept(entry, digest, allow_pickle=options.allow_pickle)
-    return _Weights(_unpickle(data, path), entry.name, digest)
+    return unpickle_model(data, path), replace(info, sha256=digest)
 
 
-def _read_path(path: Path, options: _Options) -> _Weights:
+def _read_path(path: Path, options: _Options) -> tuple[torch.nn.Module, WeightsInfo]:
+    from mlphonon.potentials.mace.mace_potential import WeightsInfo
+    from mlphonon.potentials.mace.pickled import unpickle_model
+
     folder = path.parent if path.name in FOLDER_FILES else path
     if folder.is_dir():
         model, space = _read_folder(folder, options), _read_training_space(folder)
-        return _Weights(model, folder.resolve().name, sha256_of(folder), space)
+        info = WeightsInfo(folder.resolve().name, sha256_of(folder), training_space=space)
+        return model, info
     if not path.is_file():
         raise PotentialError(
-            f"there is no file {path}",
+            f"{path} is a pipe or a device" if path.exists() else f"there is no file {path}",
             fix="give the path of a model, or a name from 'mlphonon potentials list'",
         )
     data = _read_bytes(path)
@@ -225,7 +285,7 @@ def _read_path(path: Path, options: _Options) -> _Weights:
         raise untrusted_error(str(path), "where it came from")
     # Beside other pickles it may belong to any of them.
     space = _read_training_space(path.parent) if path.name == FINETUNED else None
-    return _Weights(_unpickle(data, path), path.name, digest, space)
+    return unpickle_model(data, path), WeightsInfo(path.name, digest, training_space=space)
 
 
 def _read_folder(folder: Path, options: _Options) -> torch.nn.Module:
@@ -253,53 +313,14 @@ def _read_bytes(path: Path) -> bytes:
         raise PotentialError(f"cannot read {path}", error.strerror or str(error)) from error
 
 
-def _unpickle(data: bytes, path: Path) -> torch.nn.Module:
-    """Load a pickled MACE; by now somebody vouches for the code it runs."""
-    import mace.modules  # noqa: F401  before e3nn: see mlphonon.potentials.mace.architecture
-    import torch
-
-    try:
-        model = torch.load(io.BytesIO(data), map_location="cpu", weights_only=False)
-    except Exception as error:  # what a pickle runs may raise anything
-        lines = str(error).splitlines() or [""]
-        raise PotentialError(
-            f"cannot load {path}",
-            f"{type(error).__name__}: {lines[0][:200]}",
-            "bring the file again: it is truncated, damaged or no torch model; or it was pickled"
-            f" under another e3nn or mace than {_versions()} here",
-        ) from error
-    if (
-        not isinstance(model, torch.nn.Module)
-        or isinstance(model, torch.jit.ScriptModule)
-        or not all(hasattr(model, name) for name in MODEL_ATTRIBUTES)
-    ):
-        raise PotentialError(
-            f"{path} is no MACE model",
-            f"it holds a {type(model).__name__}",
-            "give the .model file that mace_run_train writes, not a checkpoint or an export",
-        )
-    return model
-
-
-def _versions() -> str:
-    from importlib.metadata import version
-
-    return f"e3nn {version('e3nn')} and mace-torch {version('mace-torch')}"
-
-
-def _build(
-    weights: _Weights, options: _Options, head: str | None, entry: CatalogueEntry | None = None
-) -> Potential:
+def _build(model: torch.nn.Module, weights: WeightsInfo, options: _Options) -> Potential:
     from mlphonon.potentials.mace.mace_potential import MacePotential
 
     return MacePotential(
-        weights.model,
-        name=weights.name,
+        model,
+        weights,
+        head=options.head,
         device=options.device,
         dtype=options.dtype,
-        sha256=weights.sha256,
-        head=head,
-        entry=entry,
         kernels=options.kernels,
-        training_space=weights.training_space,
     )

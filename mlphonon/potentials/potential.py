@@ -1,16 +1,23 @@
-"""The one protocol that every potential meets, and what an evaluation returns."""
+"""The one protocol that every potential meets, and the capabilities that some have besides.
+
+Nobody asks what a potential is (a MACE, a program in another environment), only what it can do:
+``isinstance(potential, DifferentiablePotential)``. A wrapper can what the wrapped can
+(`mlphonon.potentials.wrapper`).
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
 from mlphonon.errors import PotentialError
 
 if TYPE_CHECKING:
+    import torch
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
@@ -22,7 +29,7 @@ ProgressCallback = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a potential says about one structure.
+    """Energy, forces and stress of one structure.
 
     Attributes
     ----------
@@ -82,7 +89,12 @@ class PotentialInfo:
         Whose arithmetic is used, where there is a choice: ``"e3nn"`` (mace's own),
         ``"matmul"`` (ours, `mlphonon.potentials.mace.fused`), ``"cuequivariance"``.
     functional : str, optional
-        The density functional it was taught.
+        The density functional it was trained on.
+    head : str, optional
+        The head that is asked, of a potential with several: each is trained on other data and
+        gives other phonons. None where there is but one.
+    dispersion : str, optional
+        Dispersion that is added to it, as `mlphonon.with_dispersion` takes it.
     conservative : bool, optional
         Whether its forces are the slope of its energy; None if nobody said.
     tested : bool
@@ -104,9 +116,17 @@ class PotentialInfo:
     kernels: str | None = None
     native_dtype: str | None = None
     functional: str | None = None
+    head: str | None = None
+    dispersion: str | None = None
     conservative: bool | None = None
     tested: bool = True
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """All that decides its numbers, in one line: equal identities give equal answers."""
+        parts = (self.name, self.sha256, self.head, self.dispersion, self.dtype, self.kernels)
+        return json.dumps([*parts, dict(sorted(self.versions.items()))])
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain types for provenance records (without the list of elements)."""
@@ -154,7 +174,40 @@ class Potential(Protocol):
 
 
 @runtime_checkable
-class DifferentiablePotential(Potential, Protocol):
+class PrecisionPotential(Potential, Protocol):
+    """A potential that can be had in either precision."""
+
+    def in_precision(self, dtype: str) -> Self:
+        """Return the same potential in ``"float32"`` or ``"float64"`` (itself, if it is)."""
+        ...
+
+
+@runtime_checkable
+class MemoryPotential(Potential, Protocol):
+    """A potential that can predict how much memory it takes."""
+
+    def memory(self, atoms: Atoms, rows: bool = False, at_once: int = 1) -> int:
+        """Predict the most memory that a calculation takes, without doing it.
+
+        Parameters
+        ----------
+        atoms : Atoms
+            A periodic structure.
+        rows : bool
+            Second derivatives, instead of forces alone.
+        at_once : int
+            Calculations that run side by side.
+
+        Returns
+        -------
+        int
+            Bytes.
+        """
+        ...
+
+
+@runtime_checkable
+class DifferentiablePotential(PrecisionPotential, MemoryPotential, Protocol):
     """A potential whose forces can be differentiated again, in either precision."""
 
     def hessian_rows(
@@ -181,37 +234,14 @@ class DifferentiablePotential(Potential, Protocol):
         """
         ...
 
-    def in_precision(self, dtype: str) -> DifferentiablePotential:
-        """Return the same potential in ``"float32"`` or ``"float64"`` (itself, if it is)."""
-        ...
-
-    def memory(self, atoms: Atoms, rows: bool = False, at_once: int = 1) -> int:
-        """Predict the most memory that a calculation takes, without doing it.
-
-        Parameters
-        ----------
-        atoms : Atoms
-            A periodic structure.
-        rows : bool
-            Second derivatives, instead of forces alone.
-        at_once : int
-            Calculations that run side by side.
-
-        Returns
-        -------
-        int
-            Bytes.
-        """
-        ...
-
 
 @runtime_checkable
-class DescribedPotential(Potential, Protocol):
-    """A potential that describes environments of atoms, and may know which it was taught."""
+class DescriptorPotential(Potential, Protocol):
+    """A potential that describes environments of atoms, and may know its training domain."""
 
     @property
     def training_space(self) -> TrainingSpace | None:
-        """The environments it was taught; None where nobody wrote them down."""
+        """The environments it was trained on; None where nobody wrote them down."""
         ...
 
     def descriptors(self, atoms: Atoms) -> np.ndarray:
@@ -230,8 +260,32 @@ class DescribedPotential(Potential, Protocol):
         Raises
         ------
         PotentialError
-            If an element is unknown, or it gives no descriptors.
+            If an element is unknown.
         """
+        ...
+
+
+@runtime_checkable
+class KernelPotential(Potential, Protocol):
+    """A potential with fast kernels that can be turned off, to compare."""
+
+    def with_plain_kernels(self) -> Potential:
+        """Return the same potential with the reference arithmetic (itself, if it has that)."""
+        ...
+
+
+@runtime_checkable
+class TrainablePotential(Potential, Protocol):
+    """A potential that is a module of torch in this process, whose weights can be trained."""
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The module, for those who differentiate it themselves."""
+        ...
+
+    @property
+    def head(self) -> str:
+        """The name of the head that is asked, also where there is but one."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The environments that a potential was taught, and how far from them an atom is."""
+"""The environments that a potential was trained on, and how far from them an atom is."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from mlphonon.io.atomic_files import write_whole
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from mlphonon.potentials.potential import DescribedPotential
+    from mlphonon.potentials.potential import DescriptorPotential
 
 FILE = "training_space.npz"
 """Name of the file beside the weights."""
 
 FEW = 20
-"""An element that was taught in fewer crystals is known by name only."""
+"""An element that was in fewer crystals of the training set is known by name only."""
 
 
 @dataclass(frozen=True)
 class TrainingSpace:
-    """Environments of atoms that a potential was taught, in its own descriptor space.
+    """Environments of atoms that a potential was trained on, in its own descriptor space.
 
     Descriptors are projected on the axes along which environments of one element differ most,
     each axis in units of that spread: 1 is the distance of an environment from the mean of its
@@ -39,7 +39,7 @@ class TrainingSpace:
     axes : ndarray of float32, shape (n_features, n_axes)
         From descriptors to coordinates.
     elements : ndarray of int16, shape (n_elements,)
-        Atomic numbers that were taught, ascending.
+        Atomic numbers of the training set, ascending.
     crystals : ndarray of int32, shape (n_elements,)
         In how many crystals each was.
     counts : ndarray of int32, shape (n_elements,)
@@ -82,12 +82,12 @@ class TrainingSpace:
         if not all(np.isfinite(part).all() for part in parts):
             raise ValueError("a coordinate is not a number")
 
-    def distances(self, potential: DescribedPotential, atoms: Atoms) -> np.ndarray:
+    def distances(self, potential: DescriptorPotential, atoms: Atoms) -> np.ndarray:
         """Return how far each atom is from the nearest environment of its element.
 
         Parameters
         ----------
-        potential : DescribedPotential
+        potential : DescriptorPotential
             The one that this belongs to.
         atoms : Atoms
             A periodic structure.
@@ -95,7 +95,7 @@ class TrainingSpace:
         Returns
         -------
         ndarray, shape (n_atoms,)
-            No unit (see above); infinite for an element that was never taught.
+            No unit (see above); infinite for an element that was not trained on.
         """
         return self.nearest(potential.descriptors(atoms), atoms.numbers)
 
@@ -124,15 +124,15 @@ class TrainingSpace:
         codes = self.codes[end - int(self.counts[at]) : end]
         return self.centres[at].astype(float) + codes * self.steps.astype(float)
 
-    def taught_in(self, number: int) -> int:
-        """Return in how many crystals an element was taught."""
+    def n_crystals(self, number: int) -> int:
+        """Return in how many crystals of the training set an element was."""
         return int(self.crystals[self.elements == number].sum())
 
     def require(self, sha256: str | None, name: str) -> None:
         """Raise `PotentialError` unless this belongs to weights of this digest."""
         if sha256 not in self.weights:
             raise PotentialError(
-                f"what potential '{name}' was taught is not known: {FILE} belongs to other weights",
+                f"{FILE} belongs to other weights than those of potential '{name}'",
                 f"their SHA-256 is {' or '.join(self.weights)}, and that of these {sha256}",
                 f"make it again, or delete {FILE} to go without",
             )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlphonon.force_constants.cells import to_ase
+from mlphonon.io.phonopy_yaml import check_dataset, read_phono3py_yaml
+from mlphonon.readers.force_constant_files import read_hdf5
 from mlphonon.readers.phonopy_calculation import (
     finish,
     has_forces,
@@ -41,16 +43,10 @@ def load_phono3py(settings: Path, beside: Mapping[str, Path]) -> Phonopy:
     ResultError
         If it cannot be read, or has no forces.
     """
-    from phono3py.file_IO import (
-        parse_FORCES_FC2,
-        parse_FORCES_FC3,
-        read_fc2_from_hdf5,
-    )
-    from phono3py.interface.phono3py_yaml import Phono3pyYaml
+    from phono3py.file_IO import parse_FORCES_FC2, parse_FORCES_FC3
 
-    parsed = Phono3pyYaml()
     with reading(settings):
-        parsed.read(settings)
+        parsed = read_phono3py_yaml(settings)
         shared = parsed.phonon_supercell_matrix is None
         matrix = parsed.supercell_matrix if shared else parsed.phonon_supercell_matrix
         phonopy = start(parsed, matrix)
@@ -58,8 +54,7 @@ def load_phono3py(settings: Path, beside: Mapping[str, Path]) -> Phonopy:
     if path := beside.get("fc2.hdf5"):
         with reading(path):
             # phono3py writes it in eV/A^2, whatever the program.
-            constants = read_fc2_from_hdf5(path, p2s_map=phonopy.primitive.p2s_map)
-            return finish(phonopy, constants=constants)
+            return finish(phonopy, constants=read_hdf5(path, phonopy, "vasp"))
     path = beside.get("FORCES_FC3" if shared else "FORCES_FC2")
     if path and dataset and not has_forces(dataset):
         with reading(path):
@@ -67,6 +62,7 @@ def load_phono3py(settings: Path, beside: Mapping[str, Path]) -> Phonopy:
             # One that ends too early is left at that without an error.
             if not has_forces(dataset):
                 raise ValueError("there are fewer forces than displacements")
+            check_dataset(dataset, len(phonopy.supercell))
     with reading(settings):
         if shared and dataset and "first_atoms" not in dataset:
             # A fit of the second order alone would take the third for a part of it.
@@ -90,17 +86,16 @@ def displaced_pairs(settings: Path, beside: Mapping[str, Path]) -> list[tuple[At
         If a file cannot be read.
     """
     from phono3py.file_IO import parse_FORCES_FC3
-    from phono3py.interface.phono3py_yaml import Phono3pyYaml
 
-    parsed = Phono3pyYaml()
     with reading(settings):
-        parsed.read(settings)
+        parsed = read_phono3py_yaml(settings)
         dataset = parsed.dataset
         supercell = to_ase(start(parsed, parsed.supercell_matrix).supercell)
         length, force = units_of(parsed)
     if dataset and not has_forces(dataset) and (path := beside.get("FORCES_FC3")):
         with reading(path):
             parse_FORCES_FC3(dataset, path)
+            check_dataset(dataset, len(supercell))
     if not dataset or not has_forces(dataset):
         return []
     found = []

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlphonon.force_constants.force_constants import SYMMETRISATION_ROUNDS
+from mlphonon.io.phonopy_yaml import check_dataset, read_phonopy_yaml
+from mlphonon.readers.force_constant_files import check_shape, read_hdf5, read_text
 from mlphonon.readers.reading import reading
 
 if TYPE_CHECKING:
@@ -41,34 +43,30 @@ def load_phonopy(
     ResultError
         If it cannot be read, or has no forces.
     """
-    from phonopy.cui.load_helper import read_force_constants_from_hdf5
-    from phonopy.file_IO import parse_FORCE_CONSTANTS, parse_FORCE_SETS
-    from phonopy.interface.phonopy_yaml import PhonopyYaml
+    from phonopy.file_IO import parse_FORCE_SETS
 
     beside = beside or {}
-    parsed = PhonopyYaml()
     with reading(settings):
-        parsed.read(settings)
+        parsed = read_phonopy_yaml(settings)
         phonopy = start(parsed, parsed.supercell_matrix, find_primitive)
         dataset, constants = parsed.dataset, parsed.force_constants
-    maps = phonopy.primitive.p2s_map
     if path := beside.get("FORCE_CONSTANTS"):
         with reading(path):
-            constants = parse_FORCE_CONSTANTS(path, p2s_map=maps)
+            constants = read_text(path, phonopy)
     elif path := beside.get("force_constants.hdf5"):
         with reading(path):
-            constants = read_force_constants_from_hdf5(
-                path, p2s_map=maps, calculator=parsed.calculator
-            )
+            constants = read_hdf5(path, phonopy, parsed.calculator)
     elif constants is None and (path := beside.get("FORCE_SETS")):
         with reading(path):
             dataset = parse_FORCE_SETS(path, natom=len(phonopy.supercell))
+            check_dataset(dataset, len(phonopy.supercell))
     with reading(settings):
         length, force = units_of(parsed)
         if constants is not None:
             return finish(phonopy, constants=np.asarray(constants) * force / length)
         if not has_forces(dataset):
             dataset = _with_forces_of_vasp(dataset, beside)
+            check_dataset(dataset, len(phonopy.supercell))
         return finish(phonopy, dataset=in_angstrom(dataset, length, force))
 
 
@@ -77,7 +75,7 @@ def start(parsed: Any, supercell_matrix: np.ndarray | None, find_primitive: bool
 
     Parameters
     ----------
-    parsed : PhonopyYaml or Phono3pyYaml
+    parsed : PhonopyYamlData or Phono3pyYamlData
         What the settings say.
     supercell_matrix : ndarray, shape (3, 3), optional
         Of the second-order force constants.
@@ -121,10 +119,8 @@ def finish(
     """
     from phonopy.harmonic.force_constants import full_fc_to_compact_fc
 
-    n, n_primitive = len(phonopy.supercell), len(phonopy.primitive)
     if constants is not None:
-        if constants.shape not in ((n, n, 3, 3), (n_primitive, n, 3, 3)):
-            raise ValueError(f"force constants of shape {constants.shape} for {n} atoms")
+        check_shape(constants.shape, phonopy)
         phonopy.force_constants = constants
     elif has_forces(dataset):
         phonopy.dataset = dataset
@@ -139,7 +135,7 @@ def finish(
     made = np.asarray(phonopy.force_constants)
     if not np.isfinite(made).all():
         raise ValueError("the force constants are not finite")
-    if len(made) != n_primitive:
+    if len(made) != len(phonopy.primitive):
         phonopy.force_constants = full_fc_to_compact_fc(phonopy.primitive, made)
     return phonopy
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlphonon.crystal.announced_counts import check_counts
 from mlphonon.readers.reading import reading
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def iterate_structures(path: Path) -> Iterator[Atoms]:
         # A pipe would block, and a folder is none of these.
         if not path.is_file():
             raise ValueError("it is not a file")
+        check_counts(path)
         yield from _iterate(path)
 
 
@@ -51,7 +53,6 @@ def _iterate(path: Path) -> Iterator[Atoms]:
     elif XYZ & {path.suffix, path.with_suffix("").suffix if packed else ""}:
         # Unpacked first: ASE seeks back before each frame, quadratic time in a gzip.
         text = _unpacked(path) if packed else path.read_text()
-        check_counts(text)
         yield from ase.io.iread(io.StringIO(text), index=":", format="extxyz")
     else:
         yield from ase.io.iread(path, index=":")
@@ -63,24 +64,3 @@ def _unpacked(path: Path) -> str:
     if len(content) > MOST_BYTES:
         raise ValueError(f"it unpacks to more than {MOST_BYTES:,} bytes")
     return content.decode()
-
-
-def check_counts(text: str) -> None:
-    """Refuse XYZ text that announces more atoms than it has lines; ASE would look for ever.
-
-    Raises
-    ------
-    ValueError
-        With the line.
-    """
-    lines = text.splitlines()
-    at = 0
-    while at < len(lines) and lines[at].strip():
-        count = int(lines[at])
-        end = at + 2 + count
-        if count < 1 or end > len(lines):
-            left = max(0, len(lines) - at - 2)
-            raise ValueError(f"line {at + 1} announces {count} atoms, and {left} lines follow")
-        at = end
-        while at < len(lines) and lines[at].startswith("VEC"):
-            at += 1

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from mlphonon.anharmonic.conductivity.result import Accumulation, HeatConductivity
+    from mlphonon.anharmonic.conductivity.result import Accumulation, ThermalConductivity
 
 NANOMETRE = 10.0
 """In A."""
@@ -21,12 +21,12 @@ LEAST_SHARE = 1e-4
 """Shortest mean free path drawn is where this share of the heat has been gathered."""
 
 
-def plot_conductivity(result: HeatConductivity) -> Figure:
+def plot_conductivity(result: ThermalConductivity) -> Figure:
     """Draw conductivity against temperature, its accumulation, and lifetimes.
 
     Parameters
     ----------
-    result : HeatConductivity
+    result : ThermalConductivity
         With one temperature, its accumulation is drawn, and no curve against temperature.
 
     Returns
@@ -51,13 +51,13 @@ def plot_conductivity(result: HeatConductivity) -> Figure:
     return figure
 
 
-def _title(result: HeatConductivity, name: str) -> str:
+def _title(result: ThermalConductivity, name: str) -> str:
     at = f"{result.average[0]:.3g} W/m/K at {result.temperatures[0]:g} K"
     verdict = result.record.verdict
     return f"{name}  {at}" + (f"   ({verdict})" if verdict else "")
 
 
-def _draw_temperatures(ax: Axes, result: HeatConductivity) -> None:
+def _draw_temperatures(ax: Axes, result: ThermalConductivity) -> None:
     """Draw the tensor's diagonal, and what of it flows between bands."""
     t, diagonal = result.temperatures, np.diagonal(result.kappa, axis1=1, axis2=2)
     if np.ptp(diagonal, axis=1).max() < 0.01 * diagonal.max():
@@ -74,7 +74,7 @@ def _draw_temperatures(ax: Axes, result: HeatConductivity) -> None:
     ax.legend(frameon=False, fontsize=7.5)
 
 
-def _draw_spectrum(ax: Axes, result: HeatConductivity) -> None:
+def _draw_spectrum(ax: Axes, result: ThermalConductivity) -> None:
     """Draw the conductivity that modes up to a frequency carry, over its density."""
     found: Accumulation = result.by_frequency
     ax.fill_between(
@@ -94,7 +94,7 @@ def _draw_spectrum(ax: Axes, result: HeatConductivity) -> None:
     ax.legend(frameon=False, fontsize=7.5, loc="upper left")
 
 
-def _draw_paths(ax: Axes, result: HeatConductivity) -> None:
+def _draw_paths(ax: Axes, result: ThermalConductivity) -> None:
     """Draw the conductivity that mean free paths up to a length carry."""
     found: Accumulation = result.by_mean_free_path
     low = np.inf
@@ -111,13 +111,13 @@ def _draw_paths(ax: Axes, result: HeatConductivity) -> None:
 
 
 def _draw_cumulative(
-    ax: Axes, points: np.ndarray, cumulative: np.ndarray, result: HeatConductivity, i: int
+    ax: Axes, points: np.ndarray, cumulative: np.ndarray, result: ThermalConductivity, i: int
 ) -> None:
     colour = PALETTE[i % len(PALETTE)] if len(result.temperatures) > 1 else PALETTE[0]
     ax.plot(points, cumulative, color=colour, label=f"{result.temperatures[i]:g} K")
 
 
-def _draw_lifetimes(ax: Axes, result: HeatConductivity) -> None:
+def _draw_lifetimes(ax: Axes, result: ThermalConductivity) -> None:
     """Draw lifetimes, coloured by the heat that modes carry, and limits below which they fail.
 
     A mode that lives shorter than its period is no particle (Ioffe and Regel); one that lives

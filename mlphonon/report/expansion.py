@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes as Panel
     from matplotlib.figure import Figure
 
-    from mlphonon.anharmonic.expansion.result import QuasiHarmonic
+    from mlphonon.anharmonic.expansion.result import ThermalExpansion
 
 CURVES = 7
 """Temperatures whose free energies are drawn."""
@@ -22,12 +22,12 @@ COLD = 10.0
 """K; below, an axial expansion is a difference of next to nothing and is not drawn."""
 
 
-def plot_expansion(result: QuasiHarmonic) -> Figure:
+def plot_expansion(result: ThermalExpansion) -> Figure:
     """Draw free energies with their minima, expansion, bulk modulus and heat capacity.
 
     Parameters
     ----------
-    result : QuasiHarmonic
+    result : ThermalExpansion
         At four temperatures at least.
 
     Returns
@@ -67,7 +67,7 @@ def plot_expansion(result: QuasiHarmonic) -> Figure:
     return figure
 
 
-def _draw_free_energies(ax: Panel, result: QuasiHarmonic) -> None:
+def _draw_free_energies(ax: Panel, result: ThermalExpansion) -> None:
     """Draw free energies against volume at some temperatures, and where each is least."""
     from matplotlib import colormaps
 
@@ -99,7 +99,7 @@ def _draw_free_energies(ax: Panel, result: QuasiHarmonic) -> None:
     ax.set_ylabel("Free energy (eV per cell)")
 
 
-def _draw_expansion(ax: Panel, result: QuasiHarmonic) -> None:
+def _draw_expansion(ax: Panel, result: ThermalExpansion) -> None:
     t = result.temperatures
     ax.plot(t, 1e6 * result.expansion, color=PALETTE[0], label="volume")
     if result.axes is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import os
-import secrets
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlphonon.errors import ResultError
+from mlphonon.io.atomic_files import atomic_file
 from mlphonon.phonons.results import (
     BandSpread,
     BandStructure,
@@ -293,7 +293,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
     figure : matplotlib.figure.Figure
         What to write.
     path : path-like
-        E.g. ``bands.png`` (200 dpi), ``bands.pdf``, ``bands.svg``; its folder must exist.
+        E.g. ``bands.png`` (200 dpi), ``bands.pdf``, ``bands.svg``; missing folders are made.
 
     Returns
     -------
@@ -303,7 +303,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ResultError
-        If the suffix names no format that matplotlib writes, or the folder does not exist.
+        If the suffix names no format that matplotlib writes, or the file cannot be written.
     """
     path = Path(path)
     kind = path.suffix.removeprefix(".").lower()
@@ -314,16 +314,13 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
             f"{path.suffix or 'no suffix'} is not a known format",
             "end the name in one of ." + ", .".join(sorted(known)),
         )
-    if not path.parent.is_dir():
-        raise ResultError(
-            f"cannot write the figure {path}", f"there is no folder {path.parent}", "create it"
-        )
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        _write(figure, partial, kind)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_file(path) as part:
+            _write(figure, part, kind)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ResultError(f"cannot write the figure {path}", why, "choose another place") from error
     return path
 
 

@@ -84,7 +84,8 @@ class Calculation(BaseModel):
     dtype : str
         Precision.
     head : str, optional
-        Of a potential with several.
+        The one that is asked, of a potential with several; named or not, it is part of the
+        identity.
     settings : PhononSettings
         The protocol.
     temperatures : tuple of float
@@ -154,7 +155,7 @@ def make_calculation(
         potential=info.name,
         potential_digest=digest,
         dtype=info.dtype,
-        head=source.head,
+        head=info.head,
         settings=settings,
         temperatures=tuple(sorted(temperatures)),
         properties=properties,

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from functools import cached_property, partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from mlphonon.errors import PotentialError, ResultError
+from mlphonon.io.atomic_files import check_writable
 from mlphonon.phonons.phonons import Phonons
-from mlphonon.screening.calculation import (
-    TEMPERATURES,
-    Calculation,
-    PotentialSource,
-    make_calculation,
-)
-from mlphonon.screening.crystals.intake import Intake, take_in
+from mlphonon.reporter import Reporter, Silent
+from mlphonon.screening.calculation import TEMPERATURES, Calculation, PotentialSource
+from mlphonon.screening.crystals.background import BackgroundIntake
+from mlphonon.screening.crystals.intake import Intake, Progress, take_in
 from mlphonon.screening.crystals.prediction import atoms_per_second
-from mlphonon.screening.crystals.sources import Given, of_object, read_sources
+from mlphonon.screening.crystals.sources import Candidate, of_object, read_sources
 from mlphonon.screening.database.answers import (
     Status,
     find_calculation,
@@ -30,48 +29,19 @@ from mlphonon.screening.database.answers import (
     read_status,
 )
 from mlphonon.screening.database.store import Store, settle_folder
-from mlphonon.screening.database.tasks import Lease, add_calculation, costliest, open_cost, retry
-from mlphonon.screening.properties import AtTemperature, read_properties, read_property
+from mlphonon.screening.database.tasks import add_calculation, costliest, open_cost, retry
+from mlphonon.screening.plan import CampaignPlan
+from mlphonon.screening.properties import read_properties, read_property
 from mlphonon.screening.ranking.table import Table
+from mlphonon.screening.site import Site
 from mlphonon.screening.workers.executors import executor_of
 from mlphonon.screening.workers.outcome import Folder, Outcome
 from mlphonon.screening.workers.run import Run
-from mlphonon.screening.workers.site import Site
-from mlphonon.screening.workers.work import Job, Limits
-from mlphonon.settings import PhononSettings, make_settings
-from mlphonon.workflow import Reporter, Silent
+from mlphonon.screening.workers.work import load_potential_early
+from mlphonon.settings import PhononSettings
 
 FOREIGN_IN_FLIGHT = 64
 """Groups that an executor of the user's gets at once; how many workers it has is not known."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a campaign is asked to compute, and where.
-
-    Attributes
-    ----------
-    source : PotentialSource
-        Whose forces.
-    settings : PhononSettings
-        How.
-    temperatures : tuple of float
-        At which thermal properties are stored, K.
-    site : Site
-        On what.
-    properties : tuple of AtTemperature
-        What is computed beyond harmonic phonons.
-    """
-
-    source: PotentialSource = field(default_factory=PotentialSource)
-    settings: PhononSettings = field(default_factory=PhononSettings)
-    temperatures: tuple[float, ...] = TEMPERATURES
-    site: Site = field(default_factory=Site)
-    properties: tuple[AtTemperature, ...] = ()
-
-    def calculation(self) -> Calculation:
-        """Return what is computed, of whatever site; the potential is loaded for its digest."""
-        return make_calculation(self.source, self.settings, self.temperatures, self.properties)
 
 
 class Campaign:
@@ -111,8 +81,21 @@ class Campaign:
         reporter: Reporter | None = None,
     ) -> None:
         self._reporter = reporter or Silent()
-        self._store = Store(store, self._reporter.say).prepare(create)
-        self._home = self._store.run(lambda c: settle_folder(c, self._store, folder))
+        self._address, self._asked_folder = Store(store, self._reporter.say), folder
+        self._create = create
+        if create and self._address.is_to_be_made:
+            # It is made when something is entered, so that a refused start leaves none behind.
+            check_writable(Path(folder or self._address.default_folder or ""))
+        else:
+            _ = self._home
+
+    @cached_property
+    def _store(self) -> Store:
+        return self._address.prepare(self._create)
+
+    @cached_property
+    def _home(self) -> Path:
+        return self._store.run(lambda c: settle_folder(c, self._store, self._asked_folder))
 
     def run(
         self,
@@ -157,58 +140,82 @@ class Campaign:
             If nothing can be computed: the potential cannot be loaded, nothing can be written, the
             database is gone. What fails with one crystal is part of its outcome.
         """
-        plan = Plan(
+        plan = CampaignPlan(
             PotentialSource(potential, device=site.device if site else "auto"),
-            make_settings(None, **settings),
+            PhononSettings.make(None, **settings),
             tuple(temperatures),
             site or Site(),
             read_properties(properties),
         )
-        self.add(plan, _given(crystals))
-        yield from self.compute(plan, executor)
+        yield from self.compute(plan, executor, crystals=_candidates(crystals))
 
-    def add(self, plan: Plan, crystals: Iterable[Given]) -> Intake:
-        """Enter crystals; those that are there already are only counted."""
+    def add(
+        self, plan: CampaignPlan, crystals: Iterable[Candidate], progress: Progress | None = None
+    ) -> Intake:
+        """Enter crystals; those that are there already are only counted.
+
+        Parameters
+        ----------
+        plan : CampaignPlan
+            What is asked to be computed.
+        crystals : iterable of Candidate
+            Structures (see `mlphonon.screening.crystals.sources.read_sources`).
+        progress : callable, optional
+            Is told how many more are dealt with.
+        """
         calculation = self._enter(plan)
         with self._reporter.step("reading crystals", None) as advance:
-            return take_in(self._store, crystals, calculation, advance)
+            return take_in(self._store, crystals, calculation, progress or advance)
 
-    def compute(self, plan: Plan, executor: Executor | None = None) -> Iterator[Outcome]:
-        """Compute what waits, and yield how each ended (see `run`)."""
+    def compute(
+        self,
+        plan: CampaignPlan,
+        executor: Executor | None = None,
+        *,
+        crystals: Iterable[Candidate] = (),
+        progress: Progress = lambda _more: None,
+        at_end: Callable[[Intake], None] = lambda _intake: None,
+    ) -> Generator[Outcome, None, None]:
+        """Enter crystals, compute what waits as they come in, and yield how each ended.
+
+        Parameters
+        ----------
+        plan : CampaignPlan
+            What is computed, and on what.
+        executor : Executor, optional
+            As for `run`.
+        crystals : iterable of Candidate
+            Structures to enter.
+        progress : callable
+            Is told how many more of them are dealt with, in another thread.
+        at_end : callable
+            Is given the counts when all are entered, in another thread.
+        """
         site = plan.site
-        folder = Folder(self._home.resolve()).prepare()
-        limits = Limits(site.seconds, site.gigabytes)
-        job = Job(
-            plan.source,
-            plan.settings,
-            plan.temperatures,
-            folder.path,
-            limits,
-            site.keep_phonons,
-            plan.properties,
-        )
-        run = Run(
-            self._store,
-            folder,
-            job,
-            self._enter(plan).digest(),
-            crashes=site.crashes,
-            lease=Lease(site.lease, site.cheapest_first),
-            group=site.together,
-        )
         # One more for each worker, so that none waits for the database.
         in_flight = 2 * site.capacity if executor is None else FOREIGN_IN_FLIGHT
+        coming = iter(crystals)
+        first = list(islice(coming, 1))
         with executor_of(site) if executor is None else nullcontext(executor) as chosen:
-            yield from run.outcomes(chosen, in_flight)
+            if first and executor is None and site.parsl is None:
+                # Loading takes seconds, and here it is loaded too, for its digest.
+                for _ in range(site.workers):
+                    chosen.submit(load_potential_early, plan)
+            calculation = self._enter(plan)
+            folder = Folder(self._home.resolve()).prepare()
+            enter = partial(take_in, self._store, chain(first, coming), calculation)
+            run = Run(self._store, folder, plan, calculation.digest())
+            with BackgroundIntake(enter, progress, at_end) as intake:
+                yield from run.outcomes(chosen, in_flight, intake.goes_on)
 
-    def predict(self, plan: Plan) -> float | None:
+    def predict(self, plan: CampaignPlan) -> float | None:
         """Return about how many seconds the work that is open takes on this machine.
 
         From the time of one force call; None if the potential cannot evaluate that crystal.
         """
         digest = self._enter(plan).digest()
-        cost = self._store.run(lambda c: open_cost(c, digest))
-        structure = self._store.run(lambda c: costliest(c, digest))
+        cost = self._store.read(lambda c: open_cost(c, digest))
+        structure = self._store.read(lambda c: costliest(c, digest))
         if not structure:
             return 0.0
         try:
@@ -220,15 +227,15 @@ class Campaign:
 
     def status(self, calculation: str | None = None) -> Status:
         """Say how far a calculation has come (the only one, or that whose digest begins so)."""
-        return self._store.run(lambda c: read_status(c, find_calculation(c, calculation)))
+        return self._store.read(lambda c: read_status(c, find_calculation(c, calculation)))
 
     def results(self, calculation: str | None = None) -> Table:
         """Return what is computed, a row for each crystal."""
-        return self._store.run(lambda c: read_results(c, find_calculation(c, calculation)))
+        return self._store.read(lambda c: read_results(c, find_calculation(c, calculation)))
 
     def failures(self, calculation: str | None = None) -> list[dict[str, Any]]:
         """Return name, cause, message and last words of each crystal that failed."""
-        return self._store.run(lambda c: read_failures(c, find_calculation(c, calculation)))
+        return self._store.read(lambda c: read_failures(c, find_calculation(c, calculation)))
 
     def phonons(self, name: str, calculation: str | None = None, at: str = "") -> Phonons:
         """Return the phonons of one crystal: harmonic ones, or those `at`, such as ``sscha(300)``.
@@ -253,7 +260,7 @@ class Campaign:
 
     def folders(self, calculation: str | None = None) -> dict[str, Path]:
         """Return the folder of each crystal's phonons, by name."""
-        return self._store.run(
+        return self._store.read(
             lambda c: read_folders(c, find_calculation(c, calculation), self._home)
         )
 
@@ -261,18 +268,18 @@ class Campaign:
         """Let crystals that failed, for one cause or any, wait again; return how many."""
         return self._store.run(lambda c: retry(c, find_calculation(c, calculation).digest(), cause))
 
-    def _enter(self, plan: Plan) -> Calculation:
+    def _enter(self, plan: CampaignPlan) -> Calculation:
         with self._reporter.step("loading the potential", None):
             calculation = plan.calculation()
         self._store.run(lambda c: add_calculation(c, calculation))
         return calculation
 
 
-def _given(crystals: Iterable[Any]) -> Iterator[Given]:
+def _candidates(crystals: Iterable[Any]) -> Iterator[Candidate]:
     if isinstance(crystals, str | os.PathLike):
         crystals = [crystals]
     for number, one in enumerate(crystals, start=1):
         if isinstance(one, str | os.PathLike):
             yield from read_sources([Path(one)])
         else:
-            yield one if isinstance(one, Given) else of_object(one, number)
+            yield one if isinstance(one, Candidate) else of_object(one, number)

@@ -8,13 +8,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from mlphonon.anharmonic.at_temperature.compute import TemperatureMethod, method_settings
+from mlphonon.anharmonic.at_temperature.settings import (
+    PhononsAtTemperatureSettings,
+    TemperatureMethod,
+)
 from mlphonon.anharmonic.sscha.settings import check_temperature
 from mlphonon.errors import SettingsError
 
 
 class AtTemperature(BaseModel):
-    """Phonons at a temperature, by a method of `mlphonon.renormalised_phonons`.
+    """Phonons at a temperature, by a method of `mlphonon.compute_phonons_at_temperature`.
 
     Attributes
     ----------
@@ -32,9 +35,11 @@ class AtTemperature(BaseModel):
     temperature: float
     changes: dict[str, Any] = {}
 
-    def settings(self) -> Any:
-        """Return the settings of the method."""
-        return method_settings(self.method, **self.changes)
+    def settings(self) -> PhononsAtTemperatureSettings:
+        """Return the settings of the method, with the temperature."""
+        return PhononsAtTemperatureSettings.make(
+            temperature=self.temperature, method=self.method, **self.changes
+        )
 
     @property
     def label(self) -> str:
@@ -73,7 +78,7 @@ def read_property(text: str) -> AtTemperature:
             "write sscha(300), effective(300) or sscha(300, pressure=0)",
         ) from error
     method = asked.func.id
-    settings = method_settings(method, **changes)
+    settings = PhononsAtTemperatureSettings.make(method=method, **changes).of_method
     check_temperature(temperature, settings.statistics)
     return AtTemperature(
         method=method,  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from mlphonon.potentials.training_space import TrainingSpace
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from mlphonon.potentials.potential import DescribedPotential
+    from mlphonon.potentials.potential import DescriptorPotential
     from mlphonon.training.data.frame import TrainingData
 
 AXES = 32
@@ -62,7 +62,7 @@ class Environments:
         return {number: len(names) for number, names in seen.items()}
 
 
-def environments_of(potential: DescribedPotential, structures: Sequence[Atoms]) -> Environments:
+def environments_of(potential: DescriptorPotential, structures: Sequence[Atoms]) -> Environments:
     """Return all environments of structures; ``info["material_id"]`` names a crystal."""
     return Environments(
         features=np.concatenate([potential.descriptors(atoms) for atoms in structures]),
@@ -75,13 +75,13 @@ def environments_of(potential: DescribedPotential, structures: Sequence[Atoms]) 
 
 
 def training_space_of(
-    potential: DescribedPotential, structures: Sequence[Atoms], resolution: float = RESOLUTION
+    potential: DescriptorPotential, structures: Sequence[Atoms], resolution: float = RESOLUTION
 ) -> TrainingSpace:
     """Return the environments that a potential was trained on.
 
     Parameters
     ----------
-    potential : DescribedPotential
+    potential : DescriptorPotential
         As it was trained; in float32 it is quicker.
     structures : sequence of Atoms
         What it was trained on, and not what was held out. Those nearest to rest first: of
@@ -213,8 +213,8 @@ def structures_of(data: TrainingData) -> list[Atoms]:
 
 def drift(
     space: TrainingSpace,
-    before: DescribedPotential,
-    after: DescribedPotential,
+    before: DescriptorPotential,
+    after: DescriptorPotential,
     structures: Sequence[Atoms],
 ) -> float:
     """Measure how far descriptors have moved as a potential was trained further.
@@ -223,7 +223,7 @@ def drift(
     ----------
     space : TrainingSpace
         Of the potential before.
-    before, after : DescribedPotential
+    before, after : DescriptorPotential
         The potential before and after.
     structures : sequence of Atoms
         That both describe.
@@ -240,7 +240,7 @@ def drift(
 
 
 def add_structures(
-    space: TrainingSpace, potential: DescribedPotential, structures: Sequence[Atoms]
+    space: TrainingSpace, potential: DescriptorPotential, structures: Sequence[Atoms]
 ) -> TrainingSpace:
     """Return a training space with more structures, on the same axes.
 
@@ -259,5 +259,5 @@ def add_structures(
     joined = {
         z: np.concatenate([space.environments(z), added.get(z, nothing)]) for z in sorted(numbers)
     }
-    total = {z: max(space.taught_in(z), counted.get(z, 0)) for z in numbers}
+    total = {z: max(space.n_crystals(z), counted.get(z, 0)) for z in numbers}
     return _filled(space, joined, total)

@@ -70,14 +70,14 @@ def precision(phonons: Phonons) -> Check | Unmeasured:
 
 
 def kernels(phonons: Phonons) -> Check | Unmeasured:
-    """Check that quick kernels give what the plain ones do (on demand)."""
+    """Check that fast kernels give what the plain ones do (on demand)."""
     evidence = phonons.record.evidence
     if evidence is None or evidence.kernels is None:
-        return Unmeasured(name="kernels", why="of a MACE, with trust='full'")
+        return Unmeasured(name="kernels", why="of potentials with fast kernels, with trust='full'")
     return frequency_check(
         phonons,
         "kernels",
-        "quick kernels change the answer to a displacement by the share",
+        "fast kernels change the answer to a displacement by the share",
         (evidence.kernels, ""),
         rms_frequency(phonons) / (2 * ACOUSTIC),
         "load the potential with kernels='plain'",

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from mlphonon.crystal.crystal import make_crystal, symmetry_count
 from mlphonon.force_constants.displacements import SMALL
-from mlphonon.potentials.mace.mace_potential import MacePotential
-from mlphonon.potentials.potential import DifferentiablePotential
+from mlphonon.phonons.evidence import Evidence
+from mlphonon.potentials.potential import (
+    DifferentiablePotential,
+    KernelPotential,
+    PrecisionPotential,
+)
 from mlphonon.trust.training import training_distance
 
 if TYPE_CHECKING:
@@ -39,53 +42,6 @@ STRAIN = 2e-3
 
 SOFTEST = 1e-3
 """Share of the spring that holds an atom to its place, below which none is believed."""
-
-
-class Evidence(BaseModel):
-    """Numbers from which the verdict is made, beside those of the force constants.
-
-    Attributes
-    ----------
-    symmetry_gained : str, optional
-        Space group after the relaxation where it is higher than before.
-    operations_gained : int
-        Symmetry operations of the primitive cell after the relaxation, less those before.
-    step_to_rest_A : float
-        Largest displacement of an atom that the forces which are left ask for.
-    bulk_modulus_GPa : float, optional
-        With atoms held at their places in the cell; None if the potential gives no stress.
-    nonlinearity : float, optional
-        Relative error of differences by their length; of rows of second derivatives, their
-        difference from a small displacement in float64.
-    rounding : float, optional
-        Relative error of differences, or rows, by the precision of forces.
-    larger_supercell_THz : float, optional
-        Mean change of frequencies in the next larger supercell, where one was solved.
-    kernels : float, optional
-        Relative change of a difference, or row, by turning quick kernels off, where that was
-        tried.
-    training_distance : float, optional
-        Of the atom that is farthest from what the potential was taught (see
-        `mlphonon.trust.training`), of those whose element was taught.
-    training_distance_of : str, optional
-        Which atom that is.
-    never_taught : tuple of str
-        Elements that the potential was never taught: infinitely far, which JSON cannot say.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    symmetry_gained: str | None = None
-    operations_gained: int = 0
-    step_to_rest_A: float
-    bulk_modulus_GPa: float | None = None
-    nonlinearity: float | None = None
-    rounding: float | None = None
-    larger_supercell_THz: float | None = None
-    kernels: float | None = None
-    training_distance: float | None = None
-    training_distance_of: str | None = None
-    never_taught: tuple[str, ...] = ()
 
 
 def measure_evidence(
@@ -120,7 +76,7 @@ def measure_evidence(
     rounded = [raw.rounding] if raw.rounding is not None else [other for _, other in found]
     far = training_distance(potential, atoms)
     kernels = None
-    if settings.trust == "full" and isinstance(potential, MacePotential):
+    if settings.trust == "full" and isinstance(potential, KernelPotential):
         plain = potential.with_plain_kernels()
         kernels = max(probe.between(potential, plain) for probe in probes)
     return Evidence(
@@ -227,7 +183,7 @@ class _Probe:
         one_way = length <= 10 * SMALL
         start, order = (0, 1) if one_way else (-1, 3)
         once, twice = [start, 1], [2 * start, 2]
-        if isinstance(potential, DifferentiablePotential):
+        if isinstance(potential, PrecisionPotential):
             answer = self._difference(potential, length, once)
             exact = potential.in_precision("float64")
             elsewhere = self._difference(exact, length, once, SHIFT)

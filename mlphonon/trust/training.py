@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.potentials.potential import DescribedPotential, Potential
+from mlphonon.potentials.potential import DescriptorPotential, Potential
 from mlphonon.potentials.training_space import FEW
 from mlphonon.trust.verdict import NO_EVIDENCE, Check, Unmeasured
 
@@ -65,8 +65,8 @@ def training_distance(potential: Potential, atoms: Atoms) -> TrainingDistance | 
     TrainingDistance, optional
         None where nobody wrote down what the potential was taught.
     """
-    space = potential.training_space if isinstance(potential, DescribedPotential) else None
-    if space is None or not isinstance(potential, DescribedPotential):
+    space = potential.training_space if isinstance(potential, DescriptorPotential) else None
+    if space is None or not isinstance(potential, DescriptorPotential):
         return None
     distances, symbols = space.distances(potential, atoms), atoms.get_chemical_symbols()
     known = np.isfinite(distances)
@@ -74,7 +74,7 @@ def training_distance(potential: Potential, atoms: Atoms) -> TrainingDistance | 
     if not known.any():
         return TrainingDistance(None, None, never)
     at = int(np.argmax(np.where(known, distances, -1.0)))
-    crystals = space.taught_in(int(atoms.numbers[at]))
+    crystals = space.n_crystals(int(atoms.numbers[at]))
     rare = f", an element taught in {crystals} crystals only" if crystals < FEW else ""
     return TrainingDistance(float(distances[at]), f"{symbols[at]} {at + 1}{rare}", never)
 

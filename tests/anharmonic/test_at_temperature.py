@@ -8,17 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlphonon import Phonons, PhononsAtTemperature, make_crystal, renormalised_phonons
-from mlphonon.anharmonic.at_temperature.compute import method_settings
+from mlphonon import (
+    Phonons,
+    PhononsAtTemperature,
+    PhononsAtTemperatureSettings,
+    compute_phonons_at_temperature,
+    make_crystal,
+)
 from mlphonon.anharmonic.sscha.settings import SschaSettings
-from mlphonon.cli.phonons import describe
 from mlphonon.errors import ResultError, SettingsError
-from mlphonon.settings import make_settings
+from mlphonon.settings import PhononSettings
 from tests.helpers.crystals import VIEWS, rocksalt
 from tests.helpers.quartic_wells import Wells, molecular_crystal
 from tests.helpers.springs import NetworkSprings
 
-QUICK = make_settings(
+QUICK = PhononSettings.make(
     relax=False,
     supercell="2 2 1",
     method="displacements",
@@ -31,8 +35,8 @@ QUICK = make_settings(
 @pytest.fixture(scope="module")
 def result() -> PhononsAtTemperature:
     wells = Wells((2.0, 2.5), b=1.0, g=-1.0)
-    return renormalised_phonons(
-        molecular_crystal(), wells, 300, harmonic=QUICK, snapshots=40, hessian=True
+    return compute_phonons_at_temperature(
+        molecular_crystal(), wells, temperature=300, phonons=QUICK, snapshots=40, hessian=True
     )
 
 
@@ -47,12 +51,12 @@ def test_the_result_tells_of_itself(result: PhononsAtTemperature) -> None:
     assert "curvature of the free energy" in text
     assert "older version" not in text
     # The ordinary command describes them, too.
-    assert "self-consistent, " in "\n".join(describe(result.phonons, Path("x")))
+    assert "self-consistent, " in "\n".join(result.phonons.describe())
 
 
 def test_the_result_is_written_and_read_back(result: PhononsAtTemperature, tmp_path: Path) -> None:
     folder = result.save(tmp_path / "KCl")
-    assert (folder / "temperature.png").stat().st_size > 20_000
+    assert (folder / "phonons_at_temperature.png").stat().st_size > 20_000
     again = PhononsAtTemperature.load(folder)
     assert again.history == result.history
     assert again.renormalisation == result.renormalisation
@@ -68,7 +72,7 @@ def test_the_result_is_written_and_read_back(result: PhononsAtTemperature, tmp_p
     assert again.summary()["renormalisation"] == result.summary()["renormalisation"]
     assert len(again.describe()) == len(result.describe())
     result.save(folder)
-    (folder / "temperature.json").unlink()
+    (folder / "phonons_at_temperature.json").unlink()
     with pytest.raises(ResultError, match="does not hold phonons at a temperature"):
         PhononsAtTemperature.load(folder)
 
@@ -89,12 +93,18 @@ def test_trust_speaks_of_sampling_and_not_of_what_was_never_measured(
 
 @pytest.mark.parametrize("view", ["permuted", "sheared", "supercell"])
 def test_a_crystal_given_in_other_words_has_the_same_phonons(view: str) -> None:
-    harmonic = make_settings(supercell="auto", min_length=5.5, mesh=20, band_points=5)
+    harmonic = PhononSettings.make(supercell="auto", min_length=5.5, mesh=20, band_points=5)
     calculator = NetworkSprings(rocksalt(), reach=4.3)
     q = [[0, 0, 0], [0, 0.5, 0.5], [0.1, 0.2, 0.3]]
     once, other = (
-        renormalised_phonons(
-            atoms, calculator, 300, harmonic=harmonic, snapshots=16, max_populations=2, min_length=5
+        compute_phonons_at_temperature(
+            atoms,
+            calculator,
+            temperature=300,
+            phonons=harmonic,
+            snapshots=16,
+            max_populations=2,
+            min_length=5,
         ).phonons.frequencies(q)
         for atoms in (rocksalt(), VIEWS[view](rocksalt()))
     )
@@ -103,30 +113,38 @@ def test_a_crystal_given_in_other_words_has_the_same_phonons(view: str) -> None:
 
 def test_what_cannot_be_used_is_refused_in_a_line() -> None:
     crystal = make_crystal(molecular_crystal())
-    with pytest.raises(SettingsError, match="-1 K cannot be used"):
-        renormalised_phonons(crystal, Wells(), -1, harmonic=QUICK)
+    with pytest.raises(SettingsError, match=r"'temperature'.* cannot be -1"):
+        compute_phonons_at_temperature(crystal, Wells(), temperature=-1, phonons=QUICK)
     with pytest.raises(SettingsError, match="classical atoms do not move at 0 K"):
-        renormalised_phonons(crystal, Wells(), 0, harmonic=QUICK, statistics="classical")
+        compute_phonons_at_temperature(
+            crystal, Wells(), temperature=0, phonons=QUICK, statistics="classical"
+        )
     with pytest.raises(SettingsError, match="no method 'md'"):
-        renormalised_phonons(crystal, Wells(), 300, "md")  # type: ignore[arg-type]
+        compute_phonons_at_temperature(crystal, Wells(), method="md")
     with pytest.raises(
         SettingsError,
         match="unknown setting 'steps' of method 'sscha'",
     ):
-        method_settings("sscha", steps=3)
+        PhononsAtTemperatureSettings.make(steps=3)
     with pytest.raises(
         SettingsError, match="setting 'snapshots' of method 'sscha' cannot be 21; must be even"
     ):
-        method_settings("sscha", snapshots=21)
+        PhononsAtTemperatureSettings.make(snapshots=21)
     with pytest.raises(SettingsError, match="must be SschaSettings, not PhononSettings"):
-        method_settings("sscha", make_settings())
-    changed = method_settings("sscha", SschaSettings(seed=3), pressure=1)
-    assert (changed.seed, changed.pressure) == (3, 1.0)
+        SschaSettings.make(PhononSettings())  # type: ignore[arg-type]
+    before = PhononsAtTemperatureSettings(sscha=SschaSettings(seed=3))
+    changed = PhononsAtTemperatureSettings.make(before, pressure=1).of_method
+    assert changed == SschaSettings(seed=3, pressure=1.0)
 
 
 def test_what_does_not_converge_says_so() -> None:
-    found = renormalised_phonons(
-        molecular_crystal(), Wells(b=1.0), 300, harmonic=QUICK, snapshots=20, max_populations=1
+    found = compute_phonons_at_temperature(
+        molecular_crystal(),
+        Wells(b=1.0),
+        temperature=300,
+        phonons=QUICK,
+        snapshots=20,
+        max_populations=1,
     )
     assert not found.renormalisation.converged
     text = "\n".join(found.describe())

@@ -7,26 +7,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.build import bulk
+from scipy import constants
 
 from mlphonon import (
-    HeatConductivity,
     Phonons,
     PhononSettings,
+    ThermalConductivity,
+    ThermalConductivitySettings,
     compute_phonons,
-    thermal_conductivity,
+    compute_thermal_conductivity,
 )
-from mlphonon.anharmonic.conductivity.compute import conduct_heat, neighbour_shells
-from mlphonon.anharmonic.conductivity.settings import (
-    ConductivitySettings,
-    make_conductivity_settings,
-)
+from mlphonon.anharmonic.conductivity.compute import neighbour_shells
 from mlphonon.anharmonic.conductivity.transport import conduct
 from mlphonon.anharmonic.third_order.compute import compute_third_order
 from mlphonon.anharmonic.third_order.result import ThirdOrder
 from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
 from mlphonon.errors import ResultError, SettingsError
+from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from tests.helpers.programs import run_program
+from tests.helpers.springs import NetworkSprings
 
 MESH = (5, 5, 5)
 FLAGS = (
@@ -51,8 +51,8 @@ def third(embedded: Potential, phonons: Phonons) -> ThirdOrder:
     return compute_third_order(phonons, embedded, SMALL)
 
 
-def run(third: ThirdOrder, **changes: object) -> HeatConductivity:
-    return conduct(third.phono3py, make_conductivity_settings(**({"mesh": MESH} | changes)))
+def run(third: ThirdOrder, **changes: object) -> ThermalConductivity:
+    return conduct(third.phono3py, ThermalConductivitySettings.make(**({"mesh": MESH} | changes)))
 
 
 @pytest.mark.parametrize(
@@ -140,6 +140,51 @@ def test_more_scatters_with_boundaries_and_isotopes(third: ThirdOrder) -> None:
     np.testing.assert_allclose(added[0], speeds / (4 * np.pi * 10.0), atol=1e-12)
 
 
+def test_isotopes_are_in_the_linewidths(third: ThirdOrder) -> None:
+    """They are in the conductivities of the modes, which are as long-lived as their lines say."""
+    plain = run(third, transport="rta", temperatures=(200.0, 400.0))
+    isotopes = run(third, transport="rta", temperatures=(200.0, 400.0), isotope=True)
+    added = isotopes.linewidths - plain.linewidths
+    # Mass disorder knows no temperature, and scatters the quick modes most.
+    np.testing.assert_allclose(added[1], added[0], rtol=1e-6, atol=1e-12)
+    assert added.min() >= 0
+    assert (added[0] > 1e-3 * plain.linewidths[0]).mean() > 0.5
+    moving = plain.mode_kappa > 1e-3 * plain.mode_kappa.max()
+    np.testing.assert_allclose(
+        (isotopes.mode_kappa / plain.mode_kappa)[moving],
+        (plain.linewidths / isotopes.linewidths)[moving],
+        rtol=1e-6,
+    )
+
+
+def test_all_six_components_of_a_triclinic_crystal() -> None:
+    """Sum over modes of C v v tau, from velocities, frequencies and linewidths: no tensor's order.
+
+    Of a crystal whose only symmetry is inversion, which turns no velocity into another's axis.
+    """
+    strain = np.array([[0.02, 0.03, -0.01], [0.03, -0.03, 0.02], [-0.01, 0.02, 0.01]])
+    crystal = bulk("Si")
+    crystal.set_cell(crystal.cell @ (np.eye(3) + strain), scale_atoms=True)
+    springs = AsePotential(NetworkSprings(crystal, reach=4.2))
+    phonons = compute_phonons(crystal, springs, min_length=6, mesh=20, relax=False)
+    assert phonons.record.spacegroup == "P-1 (2)"
+    pairs = ThirdOrderSettings(method="displacements", min_length=6)
+    found = run(compute_third_order(phonons, springs, pairs), transport="rta", mesh=(4, 4, 4))
+    temperature = 300.0
+    quanta = constants.h * 1e12 * found.frequencies / (constants.k * temperature)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # J/K of each mode, and what 1e22 / A^3 (100 m/s)^2 ps make of it in W/m/K.
+        heat = constants.k * (quanta / 2 / np.sinh(quanta / 2)) ** 2
+        share = np.nan_to_num(heat * found.lifetimes[0], posinf=0.0)
+    v = found.group_velocities
+    total = np.einsum("q,qb,qbi,qbj->ij", found.weights, share, v, v)
+    expected = 1e22 * total / (found.weights.sum() * phonons.atoms.get_volume())
+    np.testing.assert_allclose(found.kappa[0], expected, rtol=2e-3, atol=1e-4 * expected.max())
+    six = found.kappa[0][[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+    apart = np.abs(six[:, None] - six)[np.triu_indices(6, k=1)]
+    assert apart.min() > 0.01 * six.max()
+
+
 @pytest.mark.slow
 def test_turned_crystal_has_a_turned_tensor(embedded: Potential) -> None:
     """Axes of a hexagonal crystal: x = y, and neither is z, however its cell is given."""
@@ -150,9 +195,11 @@ def test_turned_crystal_has_a_turned_tensor(embedded: Potential) -> None:
         "third_order": ThirdOrderSettings(min_length=6),
         "mesh": (3, 3, 3),
         "transport": "rta",
-        "settings": PhononSettings(min_length=8, mesh=20),
+        "phonons": PhononSettings(min_length=8, mesh=20),
     }
-    straight, other = (thermal_conductivity(a, embedded, **options) for a in (wurtzite, turned))
+    straight, other = (
+        compute_thermal_conductivity(a, embedded, **options) for a in (wurtzite, turned)
+    )
     diagonal = np.diag(straight.kappa[0])
     np.testing.assert_allclose(other.kappa, straight.kappa, rtol=1e-4, atol=1e-4)
     assert diagonal[0] == pytest.approx(diagonal[1], rel=1e-3)
@@ -161,8 +208,10 @@ def test_turned_crystal_has_a_turned_tensor(embedded: Potential) -> None:
 
 @pytest.mark.slow
 def test_grown_mesh_and_cutoff(embedded: Potential, phonons: Phonons) -> None:
-    settings = ConductivitySettings(mesh="converged", cutoff="auto", tolerance=0.5, transport="rta")
-    found = conduct_heat(phonons, embedded, settings, SMALL, (_Quiet(), None))
+    settings = ThermalConductivitySettings(
+        mesh="converged", cutoff="auto", tolerance=0.5, transport="rta", third_order=SMALL
+    )
+    found = compute_thermal_conductivity(phonons, embedded, settings)
     grown = [what.split()[0] for what, _ in found.record.series]
     assert grown.count("cutoff") >= 2 and grown.count("mesh") >= 2
     values = [value for what, value in found.record.series if what.startswith("mesh")]
@@ -174,42 +223,32 @@ def test_grown_mesh_and_cutoff(embedded: Potential, phonons: Phonons) -> None:
 
 
 def test_saved_and_loaded(embedded: Potential, tmp_path: Path) -> None:
-    found = thermal_conductivity(
+    found = compute_thermal_conductivity(
         bulk("Si"),
         embedded,
-        PhononSettings(min_length=8, mesh=20),
+        phonons=PhononSettings(min_length=8, mesh=20),
         third_order=SMALL,
         mesh=MESH,
         temperatures=(300.0, 600.0),
     )
     folder = found.save(tmp_path / "si")
-    again = HeatConductivity.load(folder)
+    again = ThermalConductivity.load(folder)
     assert again.record == found.record
     for name in ("kappa", "linewidths", "mode_kappa", "frequencies"):
         np.testing.assert_array_equal(getattr(again, name), getattr(found, name))
     assert again.summary() == found.summary()
-    assert (folder / "conductivity.png").stat().st_size > 10_000
-    assert (folder / "kappa.csv").read_text().count("\n") == 3
+    assert (folder / "thermal_conductivity.png").stat().st_size > 10_000
+    assert (folder / "thermal_conductivity.csv").read_text().count("\n") == 3
     assert any("600 K" in line for line in found.describe())
-    (folder / "conductivity.npz").write_bytes(b"damaged")
-    with pytest.raises(ResultError, match="does not hold a whole heat conductivity"):
-        HeatConductivity.load(folder)
+    (folder / "thermal_conductivity.npz").write_bytes(b"damaged")
+    with pytest.raises(ResultError, match=r"thermal_conductivity\.npz is another file"):
+        ThermalConductivity.load(folder)
 
 
 def test_refusals() -> None:
     with pytest.raises(SettingsError, match="nothing scatters"):
-        make_conductivity_settings(temperatures=(0.0,))
+        ThermalConductivitySettings.make(temperatures=(0.0,))
     with pytest.raises(SettingsError, match="'transport' cannot be 'magic'"):
-        make_conductivity_settings(transport="magic")
+        ThermalConductivitySettings.make(transport="magic")
     with pytest.raises(SettingsError, match="'mesh'"):
-        make_conductivity_settings(mesh=-3)
-
-
-class _Quiet:
-    def say(self, text: object) -> None:
-        pass
-
-    def step(self, what: str, total: int | None):
-        from contextlib import nullcontext
-
-        return nullcontext(lambda _done: None)
+        ThermalConductivitySettings.make(mesh=-3)

@@ -8,7 +8,7 @@ from ase.build import bulk
 from ase.calculators.lj import LennardJones
 from scipy.integrate import quad
 
-from mlphonon import Phonons, compute_phonons, renormalised_phonons
+from mlphonon import Phonons, compute_phonons, compute_phonons_at_temperature
 from mlphonon.anharmonic.effective.compute import effective_phonons
 from mlphonon.anharmonic.effective.dynamics import Langevin
 from mlphonon.anharmonic.effective.fit import n_effective
@@ -19,7 +19,7 @@ from mlphonon.anharmonic.sscha.settings import SschaSettings
 from mlphonon.errors import CrystalError, SettingsError
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
-from mlphonon.settings import make_settings
+from mlphonon.settings import PhononSettings
 from mlphonon.units import BOLTZMANN, THZ_OF_STIFFNESS
 from tests.helpers.quartic_wells import MASSES, Wells, molecular_crystal
 
@@ -29,7 +29,7 @@ QUICK = {"supercell": (2, 2, 2), "relax": False, "mesh": 10.0, "method": "displa
 
 
 def phonons_of(wells: Wells) -> Phonons:
-    return compute_phonons(molecular_crystal(), wells, make_settings(**QUICK))
+    return compute_phonons(molecular_crystal(), wells, PhononSettings.make(**QUICK))
 
 
 def well_frequency(phonons: Phonons) -> float:
@@ -168,13 +168,13 @@ def test_same_seed_same_answer() -> None:
 def test_quantum_atoms_are_drawn() -> None:
     """At 0 K the zero-point motion stiffens the well; molecular dynamics would not move."""
     wells = Wells(k=(4.0, 4.0), b=30.0)
-    found = renormalised_phonons(
+    found = compute_phonons_at_temperature(
         molecular_crystal(),
         wells,
-        0.0,
-        "effective",
-        EffectiveSettings(statistics="quantum", snapshots=80, max_rounds=4),
-        harmonic=make_settings(**QUICK),
+        temperature=0.0,
+        method="effective",
+        effective=EffectiveSettings(statistics="quantum", snapshots=80, max_rounds=4),
+        phonons=QUICK,
     ).phonons
     how = found.record.renormalisation
     assert (how.method, how.statistics) == ("effective", "quantum")

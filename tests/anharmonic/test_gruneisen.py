@@ -16,11 +16,11 @@ from mlphonon import Gruneisen, Phonons, compute_phonons
 from mlphonon.anharmonic.strained import strained_phonons, volume_stretch
 from mlphonon.errors import PotentialError, ResultError, SettingsError
 from mlphonon.potentials.calculator import AsePotential
-from mlphonon.settings import make_settings
+from mlphonon.settings import PhononSettings
 from tests.helpers.growing_springs import CUBIC, QUICK
 from tests.helpers.programs import read_yaml, run_program
 
-COARSE = make_settings(QUICK, mesh=15)
+COARSE = PhononSettings.make(QUICK, mesh=15)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def argon() -> AsePotential:
 
 @pytest.fixture(scope="module")
 def phonons(argon: AsePotential) -> Phonons:
-    settings = make_settings(
+    settings = PhononSettings.make(
         supercell="3 3 3", method="displacements", mesh=20, projected_mesh=8, band_points=11
     )
     return compute_phonons(bulk("Ar", a=5.25), argon, settings)
@@ -107,5 +107,7 @@ def test_potentials_without_a_name_must_be_given(argon: AsePotential) -> None:
     phonons = compute_phonons(CUBIC.crystal(), AsePotential(CUBIC), COARSE)
     with pytest.raises(PotentialError, match="cannot be loaded by its name"):
         phonons.gruneisen()
-    with pytest.raises(SettingsError, match="setting 'strain' cannot be -1"):
+    with pytest.raises(
+        SettingsError, match="setting 'strain' of Grueneisen parameters cannot be -1"
+    ):
         phonons.gruneisen(argon, strain=-1)

@@ -8,13 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlphonon import Phonons, QuasiHarmonic, compute_phonons, quasi_harmonic
-from mlphonon.anharmonic.expansion.compute import expand
-from mlphonon.anharmonic.expansion.settings import make_expansion_settings
+from mlphonon import (
+    Phonons,
+    ThermalExpansion,
+    ThermalExpansionSettings,
+    compute_phonons,
+    compute_thermal_expansion,
+)
 from mlphonon.anharmonic.strained import strained_phonons
 from mlphonon.errors import CrystalError, ResultError, SettingsError
 from mlphonon.potentials.calculator import AsePotential
-from mlphonon.settings import make_settings
+from mlphonon.settings import PhononSettings
 from tests.helpers.crystals import wurtzite
 from tests.helpers.growing_springs import CUBIC, K_B, QUICK, TO_EV, GrowingSprings
 from tests.helpers.programs import run_program
@@ -35,13 +39,13 @@ def cubic() -> Phonons:
 
 
 @pytest.fixture(scope="module")
-def expanded(cubic: Phonons) -> QuasiHarmonic:
-    settings = make_expansion_settings(temperatures=(0, 800, 10))
-    return expand(cubic, AsePotential(CUBIC), settings)
+def expanded(cubic: Phonons) -> ThermalExpansion:
+    settings = ThermalExpansionSettings.make(temperatures="0:800:10")
+    return compute_thermal_expansion(cubic, AsePotential(CUBIC), settings)
 
 
 def test_volumes_are_where_the_free_energy_is_least(
-    cubic: Phonons, expanded: QuasiHarmonic
+    cubic: Phonons, expanded: ThermalExpansion
 ) -> None:
     for temperature in (0.0, 100.0, 300.0, 800.0):
         exact = CUBIC.equilibrium(temperature, modes(cubic), [[0, 1, 2]])
@@ -51,14 +55,14 @@ def test_volumes_are_where_the_free_energy_is_least(
         assert found - 27.0 == pytest.approx(volume - 27.0, rel=5e-3)
 
 
-def test_grueneisen_of_the_whole_is_that_of_every_mode(expanded: QuasiHarmonic) -> None:
+def test_grueneisen_of_the_whole_is_that_of_every_mode(expanded: ThermalExpansion) -> None:
     """Gamma = alpha B V / C_V, with volumes, slopes and moduli of the same fit."""
     warm = expanded.temperatures > 150
     # 1.8 for each axis, which is a third of the volume.
     np.testing.assert_allclose(expanded.gruneisen[warm], 1.8, rtol=0.01)
 
 
-def test_heat_capacity_at_constant_pressure(cubic: Phonons, expanded: QuasiHarmonic) -> None:
+def test_heat_capacity_at_constant_pressure(cubic: Phonons, expanded: ThermalExpansion) -> None:
     """C_P = C_V (1 + alpha gamma T), C_V of the modes at the volume of that temperature."""
     frequencies, weights = modes(cubic)
     for temperature in (200.0, 800.0):
@@ -72,8 +76,8 @@ def test_heat_capacity_at_constant_pressure(cubic: Phonons, expanded: QuasiHarmo
 
 
 def test_pressure(cubic: Phonons) -> None:
-    settings = make_expansion_settings(temperatures=(0, 300, 10), pressure=1.0)
-    pressed = expand(cubic, AsePotential(CUBIC), settings)
+    settings = ThermalExpansionSettings.make(temperatures="0:300:10", pressure=1.0)
+    pressed = compute_thermal_expansion(cubic, AsePotential(CUBIC), settings)
     exact = CUBIC.equilibrium(200.0, modes(cubic), [[0, 1, 2]], pressure=1.0)
     volume = pressed.at(200.0)["volume_A3"]
     assert volume < 26.95
@@ -85,8 +89,8 @@ def test_axes_that_are_free_go_where_the_free_energy_is_least() -> None:
     stiffness = np.array([[30, 8, 4], [8, 30, 4], [4, 4, 20.0]])
     model = GrowingSprings([3.0, 3.0, 3.6], [0.4, 0.4, 2.5], stiffness)
     phonons = compute_phonons(model.crystal(), AsePotential(model), QUICK)
-    settings = make_expansion_settings(temperatures=(0, 600, 20), anisotropic=True)
-    found = expand(phonons, AsePotential(model), settings)
+    settings = ThermalExpansionSettings.make(temperatures="0:600:20", anisotropic=True)
+    found = compute_thermal_expansion(phonons, AsePotential(model), settings)
     assert found.axes is not None
     for temperature in (0, 300, 600):
         exact = model.equilibrium(temperature, modes(phonons), [[0, 1], [2]])
@@ -103,7 +107,7 @@ def test_axes_that_are_free_go_where_the_free_energy_is_least() -> None:
 def test_positions_relax_in_strained_cells() -> None:
     """The height of oxygen in wurtzite is free; a cell stretched along c moves it."""
     springs = AsePotential(NetworkSprings(wurtzite(), reach=3.5))
-    settings = make_settings(supercell="2 2 1", mesh=10, projected_mesh=5, band_points=5)
+    settings = PhononSettings.make(supercell="2 2 1", mesh=10, projected_mesh=5, band_points=5)
     phonons = compute_phonons(wurtzite(), springs, settings)
     stretch = np.diag([1.0, 1.0, 1.01])
     relaxed, held = (
@@ -119,20 +123,20 @@ def test_positions_relax_in_strained_cells() -> None:
     np.testing.assert_allclose(relaxed.atoms.cell.array, cell, atol=1e-12)
 
 
-def test_results_are_written_and_read_back(expanded: QuasiHarmonic, tmp_path: Path) -> None:
+def test_results_are_written_and_read_back(expanded: ThermalExpansion, tmp_path: Path) -> None:
     folder = expanded.save(tmp_path / "Cu")
-    assert (folder / "expansion.png").stat().st_size > 20_000
-    again = QuasiHarmonic.load(folder)
+    assert (folder / "thermal_expansion.png").stat().st_size > 20_000
+    again = ThermalExpansion.load(folder)
     assert again.summary() == expanded.summary()
     np.testing.assert_array_equal(again.helmholtz, expanded.helmholtz)
     json.dumps(again.summary())
     with pytest.raises(ResultError):
-        QuasiHarmonic.load(tmp_path)
+        ThermalExpansion.load(tmp_path)
 
 
 def test_range_ends_where_volumes_end(cubic: Phonons) -> None:
-    settings = make_expansion_settings(temperatures=(0, 800, 10), largest=0.01, furthest=0.02)
-    found = expand(cubic, AsePotential(CUBIC), settings)
+    settings = ThermalExpansionSettings.make(temperatures="0:800:10", largest=0.01, furthest=0.02)
+    found = compute_thermal_expansion(cubic, AsePotential(CUBIC), settings)
     assert 0 < found.temperatures[-1] < 800
     assert found.equilibrium_volumes.max() < found.volumes.max()
     (line,) = found.record.warnings
@@ -143,18 +147,20 @@ def test_range_ends_where_volumes_end(cubic: Phonons) -> None:
 def test_what_cannot_be_used_is_refused_in_a_line(cubic: Phonons) -> None:
     potential = AsePotential(CUBIC)
     with pytest.raises(SettingsError, match="first:last:step"):
-        quasi_harmonic(CUBIC.crystal(), potential, QUICK, temperatures="300:100:10")
+        compute_thermal_expansion(
+            CUBIC.crystal(), potential, phonons=QUICK, temperatures="300:100:10"
+        )
     with pytest.raises(SettingsError, match="'volumes' cannot be 3"):
-        quasi_harmonic(CUBIC.crystal(), potential, QUICK, volumes=3)
+        compute_thermal_expansion(CUBIC.crystal(), potential, phonons=QUICK, volumes=3)
     with pytest.raises(CrystalError, match="cubic and expands alike"):
-        expand(cubic, potential, make_expansion_settings(anisotropic=True))
+        compute_thermal_expansion(cubic, potential, ThermalExpansionSettings.make(anisotropic=True))
     unstable = GrowingSprings([3.0] * 3, [1.8] * 3, 12.0 * np.eye(3), across=-0.5)
     with pytest.raises(CrystalError, match="not stable at rest"):
-        quasi_harmonic(unstable.crystal(), AsePotential(unstable), QUICK)
+        compute_thermal_expansion(unstable.crystal(), AsePotential(unstable), phonons=QUICK)
 
 
 def test_phonopys_own_program_finds_the_same(
-    cubic: Phonons, expanded: QuasiHarmonic, tmp_path: Path
+    cubic: Phonons, expanded: ThermalExpansion, tmp_path: Path
 ) -> None:
     """phonopy-qha, on thermal properties that phonopy writes at the same volumes."""
     grid = list(np.arange(0.0, 830.0, 10.0))

@@ -15,7 +15,7 @@ from mlphonon.anharmonic.sscha.settings import Statistics
 from mlphonon.crystal.crystal import make_crystal
 from mlphonon.potentials.potential import Potential
 from mlphonon.report.temperature import meetings
-from mlphonon.workflow import Silent
+from mlphonon.reporter import Silent
 from tests.helpers.crystals import pyrite, rocksalt, wurtzite
 from tests.helpers.springs import NetworkSprings
 

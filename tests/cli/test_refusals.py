@@ -99,7 +99,7 @@ def test_supercell_of_too_many_atoms(call: Call) -> None:
         ("min_length: tall\n", "setting 'min_length' cannot be 'tall'"),
         ("supercell: [2, 2]\n", "3 or 9 whole numbers"),
         ("supercell: {a: 2}\n", "supercell"),
-        ("temperatures: 300\n", "temperatures"),
+        ("temperatures: [0, 1000, 10]\n", "temperatures"),
         ("temperatures: [0, hot, 1]\n", "temperatures"),
         ("min_length\n", "holds no settings"),
         ("- min_length: 20\n", "holds no settings"),

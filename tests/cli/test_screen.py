@@ -83,7 +83,7 @@ def test_what_is_wrong_is_said_in_a_line(call: Call, tmp_path: Path, settings: P
         (("run", "none.cif", "--store", "d.db"), "there is no none.cif"),
         (("run", crystal, "--potential", "nothing"), "nothing"),
         (("run", crystal, "--config", "site.yaml"), "'wokers'"),
-        (("run", crystal, "--config", "empty.yaml"), "describes no site"),
+        (("run", crystal, "--config", "empty.yaml"), "holds no settings"),
         (("run", crystal, "--temperatures", "hot"), "temperatures cannot be 'hot'"),
         (("run", crystal, "--property", "tdep(300)"), "no method 'tdep'"),
         (("run", crystal, "--property", "sscha"), "names no method"),

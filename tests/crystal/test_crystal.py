@@ -279,7 +279,8 @@ def test_no_element() -> None:
 
 
 def test_no_structure_at_all() -> None:
-    refused("NaCl", "str")
+    refused(42, "int")
+    refused("NaCl", "there is no file NaCl")
 
 
 def test_partial_occupancy_names_the_site(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from phono3py import Phono3py
 
 from mlphonon.evaluation.metrics.conductivity import WORST, Conductivity
 from mlphonon.evaluation.metrics.spectrum import Spectrum
-from mlphonon.evaluation.protocol import make_protocol
+from mlphonon.evaluation.protocol import Protocol
 from mlphonon.evaluation.references.reference import ReferenceCrystal
 from mlphonon.evaluation.scoring import score_crystal
 from mlphonon.force_constants.cells import to_ase, to_phonopy
@@ -19,7 +19,7 @@ from mlphonon.potentials.potential import Potential
 
 MESH = (5, 5, 5)
 FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
-PROTOCOL = make_protocol(structures=("dft",), conductivity=True)
+PROTOCOL = Protocol.make(structures=("dft",), conductivity=True)
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +101,6 @@ def test_imaginary_modes_count_worst(reference: ReferenceCrystal, embedded: Pote
 
 
 def test_not_unless_asked_for(reference: ReferenceCrystal, embedded: Potential) -> None:
-    score, _ = score_crystal(reference, embedded, make_protocol(structures=("dft",)))
+    score, _ = score_crystal(reference, embedded, Protocol.make(structures=("dft",)))
     assert score.dft is not None
     assert "kappa_sre" not in score.dft.errors

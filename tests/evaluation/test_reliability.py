@@ -7,20 +7,20 @@ import pytest
 
 from mlphonon.evaluation.record import Comparison, CrystalScore
 from mlphonon.evaluation.reliability import (
-    Judged,
+    CalibrationPoint,
     bound,
     calibrate,
+    calibration_points,
     curve,
     is_for_calibration,
-    judge_crystals,
     reliability,
 )
 from mlphonon.trust.verdict import Check, Trust
 
 
-def judged(error: float, verdict: str = "trusted", key: str = "a") -> Judged:
+def judged(error: float, verdict: str = "trusted", key: str = "a") -> CalibrationPoint:
     names = ("frequency", "heat_capacity", "entropy", "free_energy")
-    return Judged(key, "X", verdict, verdict, dict.fromkeys(names, error))
+    return CalibrationPoint(key, "X", verdict, verdict, dict.fromkeys(names, error))
 
 
 def test_bound_covers_new_errors_as_often_as_it_says() -> None:
@@ -90,11 +90,11 @@ def test_missing_splitting_does_not_count_where_the_reference_lacks_it_too() -> 
         )
         return CrystalScore(key=key, formula="NaCl", elements=("Na", "Cl"), relaxed=one)
 
-    polar, coarse = judge_crystals([score("a", "LO-TO splitting"), score("b", "mesh")])
+    polar, coarse = calibration_points([score("a", "LO-TO splitting"), score("b", "mesh")])
     assert polar.is_trusted and not coarse.is_trusted
     assert polar.errors == {"frequency": pytest.approx(0.05), "entropy": 1.5}
 
 
 def test_failed_crystals_are_left_out() -> None:
     failed = CrystalScore(key="a", formula="X", elements=("H",), relaxed=Comparison(failure="no"))
-    assert judge_crystals([failed]) == []
+    assert calibration_points([failed]) == []

@@ -18,7 +18,7 @@ import pytest
 
 from mlphonon.errors import ResultError, SettingsError
 from mlphonon.evaluation.manifest import Manifest, code_digest, make_manifest
-from mlphonon.evaluation.protocol import Protocol, make_protocol
+from mlphonon.evaluation.protocol import Protocol
 from mlphonon.evaluation.record import read_curves, read_record
 from mlphonon.evaluation.references.reference import Crystals, ReferenceCrystal
 from mlphonon.evaluation.runner import in_this_process, in_workers, run
@@ -248,12 +248,12 @@ def test_a_table_is_of_one_set_under_one_protocol(
 
 
 def test_protocol_is_validated_and_told_apart() -> None:
-    assert make_protocol().digest() == Protocol().digest()
-    assert make_protocol(displacement=0.01).digest() != Protocol().digest()
+    assert Protocol.make().digest() == Protocol().digest()
+    assert Protocol.make(displacement=0.01).digest() != Protocol().digest()
     with pytest.raises(SettingsError, match="displacement"):
-        make_protocol(displacement=-1)
+        Protocol.make(displacement=-1)
     with pytest.raises(SettingsError, match="structures"):
-        make_protocol(structures=["unrelaxed"])
+        Protocol.make(structures=["unrelaxed"])
 
 
 def test_the_manifest_pins_the_code(manifest: Manifest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,10 +61,15 @@ class Example:
         return np.array(params["born"])[like], np.array(params["dielectric"])
 
 
+REFERENCE = Path(__file__).parents[1] / "reference" / "born"
+
+
 def load_example(folder: Path, supercell: str) -> Example:
     given = ase.io.read(folder / "POSCAR-unitcell", format="vasp")
     loaded = phonopy.load(
-        folder / "phonopy_disp.yaml",
+        unitcell_filename=folder / "POSCAR-unitcell",
+        supercell_matrix=np.diag([int(n) for n in supercell.split()]),
+        primitive_matrix="auto",
         force_sets_filename=folder / "FORCE_SETS",
         born_filename=folder / "BORN",
         log_level=0,
@@ -72,14 +78,14 @@ def load_example(folder: Path, supercell: str) -> Example:
 
 
 @pytest.fixture(scope="module")
-def rock_salt(phonopy_examples: Path) -> Example:
-    return load_example(phonopy_examples / "NaCl", "2 2 2")
+def rock_salt() -> Example:
+    return load_example(REFERENCE / "NaCl", "2 2 2")
 
 
 @pytest.fixture(scope="module")
-def corundum(phonopy_examples: Path) -> Example:
-    """Uniaxial, with tensors that are not diagonal."""
-    return load_example(phonopy_examples / "Al2O3", "2 2 1")
+def corundum() -> Example:
+    """Uniaxial, with tensors that are not symmetric."""
+    return load_example(REFERENCE / "Al2O3", "2 2 1")
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +131,9 @@ def test_splitting_at_gamma_agrees_with_the_program(
     assert bands.labels[0][0] == "GAMMA"
     ends = bands.segments[0][[0, -1]] @ np.linalg.inv(phonons.atoms.cell.array).T
     q = ends @ make_crystal(example.given).to_standard @ example.phonopy.primitive.cell.T
-    for file in ("phonopy_disp.yaml", "FORCE_SETS", "BORN"):
+    bare = {"force_sets": False, "born_effective_charge": False, "dielectric_constant": False}
+    example.phonopy.save(tmp_path / "phonopy_disp.yaml", settings=bare)
+    for file in ("FORCE_SETS", "BORN"):
         shutil.copy(example.folder / file, tmp_path)
     path = " ".join(f"{x:.12f}" for x in q.ravel())
     points = str(len(bands.segments[0]))
@@ -153,6 +161,15 @@ def test_longitudinal_branch_of_rock_salt(rock_salt: Example) -> None:
     q = in_space(phonons, np.array([[1e-4, 0, 0]]), make_crystal(rock_salt.given).to_standard)
     longitudinal = phonons.frequencies(q)[0, -1]
     assert longitudinal**2 == pytest.approx(transverse[0] ** 2 + plasma, rel=2e-3)
+
+
+def test_transposed_charges_are_other_charges(corundum: Example) -> None:
+    """The first index is that of the field; corundum's oxygen tells."""
+    charges, dielectric = corundum.all_charges()
+    transposed = charges.transpose(0, 2, 1), dielectric
+    phonons = corundum.phonons(corundum.given, np.eye(3), transposed)
+    q = in_space(phonons, WAVES, make_crystal(corundum.given).to_standard)
+    assert np.abs(phonons.frequencies(q) - theirs(corundum, WAVES)).max() > 0.02
 
 
 @pytest.mark.parametrize("name", ["corundum", "zinc_oxide"])
@@ -193,6 +210,31 @@ def test_frequencies_of_a_rotated_crystal(name: str, request: pytest.FixtureRequ
     phonons = example.phonons(given, TURN, born)
     q = in_space(phonons, WAVES @ TURN.T, make_crystal(given).to_standard)
     np.testing.assert_allclose(phonons.frequencies(q), theirs(example, WAVES), atol=2e-4)
+
+
+def test_charges_that_do_not_add_up_are_mended_and_noted(rock_salt: Example) -> None:
+    charges, dielectric = rock_salt.all_charges()
+    crystal = make_crystal(rock_salt.given)
+    assert read_born((charges, dielectric), crystal, 1e-5).notes == ()
+    charges[crystal.given.numbers == 17] += 0.3 * np.eye(3)
+    found = read_born((charges, dielectric), crystal, 1e-5)
+    np.testing.assert_allclose(found.charges.sum(axis=0), 0, atol=1e-12)
+    (note,) = found.notes
+    assert "up to 0.15 e was taken from each atom" in note
+    charges[crystal.given.numbers == 17] += 0.3 * np.eye(3)
+    with pytest.raises(CrystalError, match=r"do not add up to zero; up to 0\.3"):
+        read_born((charges, dielectric), crystal, 1e-5)
+
+
+def test_charges_in_the_wrong_order_are_noted(rock_salt: Example) -> None:
+    crystal = make_crystal(rock_salt.given)
+    charges, dielectric = rock_salt.all_charges()
+    assert read_born((charges, dielectric), crystal, 1e-5).notes == ()
+    notes = read_born((charges[::-1], dielectric), crystal, 1e-5).notes
+    assert [note.split(", of the other sign")[0] for note in notes] == [
+        "the Born charges of Na are -1.1 e",
+        "the Born charges of Cl are +1.1 e",
+    ]
 
 
 def test_charges_in_other_axes_are_refused(corundum: Example) -> None:
@@ -246,6 +288,44 @@ def test_unusable_file_is_named(tmp_path: Path, crystal: Crystal, text: str) -> 
     with pytest.raises(CrystalError, match="BORN file") as caught:
         read_born(path, crystal, 1e-5)
     assert "\n" not in str(caught.value)
+
+
+GOOD = [
+    "14.4",
+    "5.97 0 0 0 5.97 0 0 0 4.5",
+    "2.1 0 0 0 2.1 0 0 0 2.1",
+    "-2.1 0 0 0 -2.1 0 0 0 -2.1",
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (1, "nan 0 0 0 5.97 0 0 0 4.5"),
+        (1, "inf 0 0 0 inf 0 0 0 inf"),
+        (1, "0 0 0 0 0 0 0 0 0"),
+        (1, "-5.97 0 0 0 -5.97 0 0 0 -4.5"),
+        (1, "5.97 0 0 0 5.97 0 0 0 0.5"),
+        (1, "1e300 0 0 0 1e300 0 0 0 1e300"),
+        (2, "nan 0 0 0 2.1 0 0 0 2.1"),
+        (3, "-inf 0 0 0 -inf 0 0 0 -inf"),
+        (2, "1e9 0 0 0 1e9 0 0 0 1e9"),
+    ],
+)
+def test_numbers_that_cannot_be(tmp_path: Path, crystal: Crystal, line: int, text: str) -> None:
+    path = tmp_path / "BORN"
+    path.write_text("\n".join(GOOD))
+    read_born(path, crystal, 1e-5)
+    path.write_text("\n".join(text if i == line else good for i, good in enumerate(GOOD)))
+    with pytest.raises(CrystalError, match=r"cannot be; ") as caught:
+        read_born(path, crystal, 1e-5)
+    assert "\n" not in str(caught.value)
+
+
+def test_pipe_is_not_waited_for(tmp_path: Path, crystal: Crystal) -> None:
+    os.mkfifo(tmp_path / "BORN")
+    with pytest.raises(CrystalError, match="no file"):
+        read_born(tmp_path / "BORN", crystal, 1e-5)
 
 
 def test_missing_file_is_named(tmp_path: Path, crystal: Crystal) -> None:

@@ -17,7 +17,7 @@ QUICK: dict[str, Any] = {
     "mesh": 40.0,
     "projected_mesh": 15.0,
     "band_points": 11,
-    "temperatures": (0.0, 400.0, 100.0),
+    "temperatures": "0:400:100",
 }
 X = 0.1
 FACTORS = np.array([1.0, 1 + X, 1 - X])

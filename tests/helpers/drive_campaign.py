@@ -11,9 +11,10 @@ from pathlib import Path
 from ase.calculators.emt import EMT
 
 from mlphonon.screening.calculation import PotentialSource
-from mlphonon.screening.campaign import Campaign, Plan
+from mlphonon.screening.campaign import Campaign
 from mlphonon.screening.crystals.sources import read_sources
-from mlphonon.screening.workers.site import Site
+from mlphonon.screening.plan import CampaignPlan
+from mlphonon.screening.site import Site
 from mlphonon.settings import PhononSettings
 
 SETTINGS = PhononSettings(min_length=6.0, mesh=15, projected_mesh=10, band_points=5)
@@ -21,11 +22,10 @@ SETTINGS = PhononSettings(min_length=6.0, mesh=15, projected_mesh=10, band_point
 
 def main(store: str, crystals: Path, workers: str) -> None:
     site = Site(workers=int(workers), lease=4.0, crashes=20)
-    plan = Plan(PotentialSource(EMT()), SETTINGS, (100.0, 300.0), site)
+    plan = CampaignPlan(PotentialSource(EMT()), SETTINGS, (100.0, 300.0), site)
     folder = None if "://" not in store else f"{crystals}-folder"
     campaign = Campaign(store, folder)
-    campaign.add(plan, read_sources([crystals]))
-    for outcome in campaign.compute(plan):
+    for outcome in campaign.compute(plan, crystals=read_sources([crystals])):
         print(outcome.name, flush=True)
 
 

@@ -18,7 +18,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from scipy import constants
 from scipy.optimize import minimize
 
-from mlphonon.settings import make_settings
+from mlphonon.settings import PhononSettings
 
 TO_EV = constants.h / constants.e * 1e12
 """One THz as an energy, eV."""
@@ -139,7 +139,7 @@ class GrowingSprings(Calculator):
 CUBIC = GrowingSprings([3.0] * 3, [1.8] * 3, 12.0 * np.ones((3, 3)) + 12.0 * np.eye(3))
 """Every mode has 1.8."""
 
-QUICK = make_settings(
+QUICK = PhononSettings.make(
     relax=False,
     supercell="3 3 3",
     method="displacements",

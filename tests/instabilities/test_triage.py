@@ -11,7 +11,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from mlphonon import Phonons, compute_phonons
-from mlphonon.instabilities.family import explain_instabilities
+from mlphonon.instabilities.family import explain_imaginary_modes
 from mlphonon.instabilities.modes import imaginary_modes
 from mlphonon.instabilities.triage import noise_floor
 from mlphonon.potentials.calculator import AsePotential
@@ -25,7 +25,7 @@ QUICK = {"mesh": 20.0, "projected_mesh": 10.0, "band_points": 21, "metal": True}
 def test_stable_crystal_has_nothing_to_explain(
     rocksalt_phonons: Phonons, rocksalt_springs: Potential
 ) -> None:
-    explanation = explain_instabilities(rocksalt_phonons, rocksalt_springs)
+    explanation = explain_imaginary_modes(rocksalt_phonons, rocksalt_springs)
     assert explanation.modes == explanation.family == ()
     assert explanation.ground_state is None
     assert explanation.describe() == ["no imaginary mode: nothing to explain"]
@@ -37,7 +37,7 @@ def test_mode_that_only_interpolation_makes_imaginary() -> None:
     springs = {(0, 0, 1): -0.1, (0, 0, 2): 1.0, (0, 0, 5): 0.3, (0, 1, 0): 1.0, (1, 0, 0): 1.0}
     potential = AsePotential(VectorSprings(springs, atoms.cell.array))
     phonons = compute_phonons(atoms, potential, supercell="2 2 5", relax=False, **QUICK)
-    explanation = explain_instabilities(phonons, potential)
+    explanation = explain_imaginary_modes(phonons, potential)
     (mode,) = [mode for mode in explanation.modes if mode.label == "Z"]
     assert mode.cause == "truncation"
     assert not mode.commensurate
@@ -52,7 +52,7 @@ def test_crystal_that_is_not_at_rest() -> None:
     settings = {"min_length": 7.0, "relax": False, **QUICK}
     phonons = compute_phonons(bulk("Cu", a=4.4), EMT(), **settings)
     assert not phonons.stability.stable_by_threshold
-    explanation = explain_instabilities(phonons, AsePotential(EMT()))
+    explanation = explain_imaginary_modes(phonons, AsePotential(EMT()))
     assert {mode.cause for mode in explanation.modes} == {"under-relaxation"}
     assert explanation.family == ()
 
@@ -68,7 +68,7 @@ def test_acoustic_noise_at_gamma(rocksalt_phonons: Phonons, rocksalt_springs: Po
         row[atom] -= mean_mass * (0.07 / TO_THZ) ** 2 * np.eye(3)
     phonopy.force_constants = constants
     phonons = Phonons(phonopy, rocksalt_phonons.record)
-    (mode,) = explain_instabilities(phonons, rocksalt_springs).modes
+    (mode,) = explain_imaginary_modes(phonons, rocksalt_springs).modes
     assert (mode.label, mode.cause) == ("GAMMA", "numerical")
     assert mode.frequency_THz == pytest.approx(-0.07, abs=0.003)
 

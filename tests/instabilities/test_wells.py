@@ -10,7 +10,8 @@ from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_s
 from ase.data import atomic_masses
 
 from mlphonon import Phonons, compute_phonons
-from mlphonon.instabilities.family import Limits, explain_instabilities
+from mlphonon.instabilities.explanation import Explanation
+from mlphonon.instabilities.family import Limits, explain_imaginary_modes
 from mlphonon.instabilities.frozen_modes import commensurate_matrix
 from mlphonon.potentials.calculator import AsePotential
 from tests.helpers.double_wells import DoubleWell, caesium_chloride
@@ -46,7 +47,7 @@ def ferroelectric() -> tuple[Phonons, AsePotential]:
 
 def test_polar_instability_is_a_saddle_with_the_right_frequency(ferroelectric) -> None:
     phonons, potential = ferroelectric
-    explanation = explain_instabilities(phonons, potential)
+    explanation = explain_imaginary_modes(phonons, potential)
     mode = explanation.modes[0]
     assert (mode.label, mode.cause, mode.degeneracy) == ("GAMMA", "saddle", 3)
     exact = -TO_THZ * np.sqrt(A / REDUCED)
@@ -57,7 +58,7 @@ def test_polar_instability_is_a_saddle_with_the_right_frequency(ferroelectric) -
 
 def test_well_and_child_of_the_polar_instability(ferroelectric) -> None:
     phonons, potential = ferroelectric
-    explanation = explain_instabilities(phonons, potential)
+    explanation = explain_imaginary_modes(phonons, potential)
     root, child = explanation.family[:2]
     assert root.spacegroup == "Pm-3m (221)"
     assert child.spacegroup == "P4mm (99)"
@@ -78,7 +79,7 @@ def test_direction_follows_the_anisotropy() -> None:
     """Where the directions do not hinder each other, all three are taken: R3m."""
     potential = AsePotential(DoubleWell(A, B, c=0.0, j=J))
     phonons = compute_phonons(caesium_chloride(), potential, **QUICK)
-    child = explain_instabilities(phonons, potential, Limits(children=1)).family[1]
+    child = explain_imaginary_modes(phonons, potential, Limits(children=1)).family[1]
     assert child.spacegroup == "R3m (160)"
     # The cage, which is not rigid, gives way a little.
     assert 1 < child.energy_meV_per_atom / (-3 * DEPTH / 2) < 1.03
@@ -90,7 +91,7 @@ def test_alternating_instability_doubles_the_cell() -> None:
     a, j = -0.6, -0.08
     potential = AsePotential(DoubleWell(a, B, c=B, j=j))
     phonons = compute_phonons(caesium_chloride(), potential, **QUICK)
-    explanation = explain_instabilities(phonons, potential, Limits(children=1))
+    explanation = explain_imaginary_modes(phonons, potential, Limits(children=1))
     mode = explanation.modes[0]
     stiffness = -a + 12 * j
     assert (mode.label, mode.cause, mode.commensurate) == ("R", "instability", True)
@@ -104,15 +105,14 @@ def test_alternating_instability_doubles_the_cell() -> None:
 
 def test_explanation_is_saved_and_loaded(ferroelectric, tmp_path: Path) -> None:
     phonons, potential = ferroelectric
-    explained = phonons.explain(potential)
-    assert phonons.explanation is None
-    explained.save(tmp_path / "result")
-    assert Phonons.load(tmp_path / "result").explanation == explained.explanation
-    assert (tmp_path / "result" / "family.png").stat().st_size > 10_000
-    written = sorted(path.name for path in (tmp_path / "result" / "family").iterdir())
-    assert written[0] == "NaCl.vasp" and len(written) == len(explained.explanation.family)
-    phonons.save(tmp_path / "plain")
-    assert Phonons.load(tmp_path / "plain").explanation is None
+    explanation = explain_imaginary_modes(phonons, potential)
+    folder = explanation.save(tmp_path / "result")
+    assert Explanation.load(folder) == explanation
+    assert (folder / "family.png").stat().st_size > 10_000
+    written = sorted(path.name for path in (folder / "family").iterdir())
+    assert written[0] == "NaCl.vasp" and len(written) == len(explanation.family)
+    table = explanation.to_dataframe()
+    assert list(table["frequency_THz"]) == [mode.frequency_THz for mode in explanation.modes]
 
 
 @pytest.mark.parametrize(

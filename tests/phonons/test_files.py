@@ -139,9 +139,11 @@ def test_summary_agrees_with_the_result(saved: Path, quartz_phonons: Phonons) ->
     assert stored["C_V_J_per_K_mol_atoms"] == pytest.approx(room.heat_capacity[0] / 9)
     assert stored["S_J_per_K_mol_atoms"] == pytest.approx(room.entropy[0] / 9)
     assert stored["F_kJ_per_mol_atoms"] == pytest.approx(room.free_energy[0] / 9)
-    assert summary["max_frequency_THz"] == max(f.max() for f in quartz_phonons.bands().frequencies)
+    highest = max(f.max() for f in quartz_phonons.bands().frequencies)
+    # The mesh holds Gamma, too, where quartz has its highest mode.
+    assert summary["max_frequency_THz"] == pytest.approx(highest, abs=1e-9)
     assert summary["record"]["settings"]["min_length"] == 8.5
-    assert summary == json.loads(json.dumps(quartz_phonons.summary()))
+    assert json.loads(json.dumps(quartz_phonons.summary())).items() <= summary.items()
 
 
 def test_older_result_is_replaced(
@@ -168,7 +170,7 @@ def test_foreign_folder_is_refused_before_any_work(
     folder = tmp_path / "thesis"
     folder.mkdir()
     (folder / "chapter1.tex").write_text("important")
-    monkeypatch.setattr(mlphonon.phonons.files, "write_files", must_not_run)
+    monkeypatch.setattr(mlphonon.phonons.files, "write_data", must_not_run)
     with pytest.raises(ResultError, match="not an earlier result"):
         charged.save(folder)
     assert [path.name for path in folder.iterdir()] == ["chapter1.tex"]

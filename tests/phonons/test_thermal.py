@@ -95,13 +95,16 @@ def test_entropy_is_minus_the_slope_of_the_free_energy(quartz_phonons: Phonons) 
 
 
 def test_default_grid_is_that_of_the_settings(quartz_phonons: Phonons) -> None:
-    expected = quartz_phonons.record.settings.temperature_grid()
+    expected = quartz_phonons.record.settings.temperatures.values
     np.testing.assert_allclose(quartz_phonons.thermal().temperatures, expected)
     assert expected[0] == 0
     assert expected[-1] == 1000
 
 
-@pytest.mark.parametrize("temperatures", [[-1.0], 300.0, [[300.0]], [float("nan")]])
+REFUSED = [[-1.0], [300.0, 200.0], [[300.0]], [float("nan")], "warm"]
+
+
+@pytest.mark.parametrize("temperatures", REFUSED)
 def test_impossible_temperatures_are_refused(quartz_phonons: Phonons, temperatures: object) -> None:
     with pytest.raises(ValueError, match="temperatures"):
         quartz_phonons.thermal(temperatures)

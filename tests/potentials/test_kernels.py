@@ -21,7 +21,7 @@ from mlphonon.potentials.mace.fused import (
     plain_copy,
 )
 from mlphonon.potentials.mace.kernels import accelerate, probe_structure, require_same_forces
-from mlphonon.potentials.mace.mace_potential import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 from mlphonon.training.element_sharing import share_elements
 
 ELEMENTS = (8, 13, 14)
@@ -48,10 +48,10 @@ def small_model(**changes: object) -> torch.nn.Module:
 def batch_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     from mace.tools.torch_geometric.batch import Batch
 
-    maker = MacePotential(copy.deepcopy(model), name="maker")
+    maker = MacePotential(copy.deepcopy(model), WeightsInfo("maker"))
     structures = [probe_structure(8), probe_structure(14)]
     structures[0].numbers[::3] = 13
-    return Batch.from_data_list([maker._graph(atoms) for atoms in structures]).to_dict()
+    return Batch.from_data_list([maker.graph(atoms) for atoms in structures]).to_dict()
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_an_atom_without_neighbours_has_no_message() -> None:
 
 def test_accelerate_names_what_it_uses() -> None:
     assert accelerate(small_model(), "cpu")[1] == "matmul"
-    assert MacePotential(small_model(), name="small").info.kernels == "matmul"
+    assert MacePotential(small_model(), WeightsInfo("small")).info.kernels == "matmul"
 
 
 @pytest.mark.parametrize("wrong", [1e-3, np.nan])
@@ -129,8 +129,8 @@ SHAPES = [{}, {"hidden_irreps": "8x0e+8x1o"}, {"first_interaction": DENSITY, "ma
 @pytest.mark.parametrize("changes", SHAPES)
 def test_plain_kernels_can_be_had_back(changes: dict) -> None:
     original = small_model(**changes)
-    expected = MacePotential(copy.deepcopy(original), name="small", kernels="plain")
-    quick = MacePotential(copy.deepcopy(original), name="small", sha256="abc")
+    expected = MacePotential(copy.deepcopy(original), WeightsInfo("small"), kernels="plain")
+    quick = MacePotential(copy.deepcopy(original), WeightsInfo("small", "abc"))
     plain = quick.with_plain_kernels()
     assert (quick.info.kernels, plain.info.kernels) == ("matmul", "e3nn")
     assert replace(plain.info, kernels="matmul") == quick.info
@@ -147,11 +147,11 @@ def test_plain_kernels_can_be_had_back(changes: dict) -> None:
 
 
 def test_plain_kernels_of_a_copy_with_other_weights() -> None:
-    quick = MacePotential(small_model(), name="small")
+    quick = MacePotential(small_model(), WeightsInfo("small"))
     other = copy.deepcopy(quick.model)
     for parameter in other.parameters():
         parameter.mul_(1.1)
-    changed = MacePotential(other, name="changed")
+    changed = MacePotential(other, WeightsInfo("changed"))
     assert changed.info.kernels == "matmul"
     assert np.abs(forces(changed) - forces(quick)).max() > 1e-3
     np.testing.assert_allclose(
@@ -160,7 +160,7 @@ def test_plain_kernels_of_a_copy_with_other_weights() -> None:
 
 
 def test_plain_kernels_in_another_precision() -> None:
-    quick = MacePotential(small_model(), name="small")
+    quick = MacePotential(small_model(), WeightsInfo("small"))
     single = quick.in_precision("float32")
     assert single.info.kernels == "matmul"
     plain = single.with_plain_kernels()
@@ -177,8 +177,8 @@ def test_plain_kernels_of_shared_elements() -> None:
     model = small_model()
     fuse_convolutions(model)
     share_elements(model)
-    shared = MacePotential(model, name="shared")
-    plain = MacePotential(plain_copy(model), name="plain", kernels="plain")
+    shared = MacePotential(model, WeightsInfo("shared"))
+    plain = MacePotential(plain_copy(model), WeightsInfo("plain"), kernels="plain")
     assert is_fused(shared.model) and not is_fused(plain.model)
     skips = [layer.skip_tp.weight for layer in plain.model.interactions]
     for found, layer in zip(skips, model.interactions, strict=True):
@@ -226,7 +226,7 @@ def test_fusing_twice_changes_nothing() -> None:
     before = list(model.modules())
     fuse_convolutions(model)
     assert list(model.modules()) == before
-    assert MacePotential(model, name="again").info.kernels == "matmul"
+    assert MacePotential(model, WeightsInfo("again")).info.kernels == "matmul"
 
 
 def test_kernels_that_are_another_model_leave_the_first_to_go_back_to(
@@ -242,7 +242,7 @@ def test_kernels_that_are_another_model_leave_the_first_to_go_back_to(
         return converted, "cuequivariance"
 
     monkeypatch.setattr("mlphonon.potentials.mace.mace_potential.accelerate", convert)
-    quick = MacePotential(small_model(), name="small")
+    quick = MacePotential(small_model(), WeightsInfo("small"))
     assert quick.info.kernels == "cuequivariance"
     for potential, atol in ((quick, 1e-10), (quick.in_precision("float32"), 1e-4)):
         plain = potential.with_plain_kernels()

@@ -13,11 +13,11 @@ from ase.build import bulk
 
 from mlphonon import load_potential
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.dispersion import DispersionPotential
+from mlphonon.potentials.dispersion import with_dispersion
 from mlphonon.potentials.mace.architecture import MaceArchitecture, save_weights
-from mlphonon.potentials.mace.mace_potential import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 from mlphonon.potentials.named.store import EMBEDDED_FOLDER, sha256_of
-from mlphonon.potentials.potential import DescribedPotential, Potential
+from mlphonon.potentials.potential import DescriptorPotential, Potential
 from mlphonon.potentials.training_space import (
     FILE,
     TrainingSpace,
@@ -78,7 +78,7 @@ def test_descriptors_are_in_the_order_of_the_atoms(embedded: MacePotential) -> N
 def model_of(irreps: str, layers: int) -> MacePotential:
     shape = {"hidden_irreps": irreps, "num_interactions": layers, "max_ell": 2}
     architecture = MaceArchitecture(**(TINY.model_dump() | shape))
-    return MacePotential(architecture.build(), name=irreps)
+    return MacePotential(architecture.build(), WeightsInfo(irreps))
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_the_embedded_potential_knows_what_it_was_taught(
     assert embedded.info.elements == frozenset(space.elements.tolist())
     assert space.weights == (embedded.info.sha256,) == (sha256_of(EMBEDDED_FOLDER),)
     assert (EMBEDDED_FOLDER / FILE).stat().st_size < 700_000
-    assert 200 < space.taught_in(8) < 4561
-    assert space.taught_in(2) == 0
+    assert 200 < space.n_crystals(8) < 4561
+    assert space.n_crystals(2) == 0
 
 
 def test_a_crystal_that_was_taught_is_near(embedded: MacePotential, space: TrainingSpace) -> None:
@@ -155,7 +155,7 @@ def test_environments_of_the_training_are_at_no_distance(
     """Within the resolution, and the rounding to a byte."""
     taught = rattled(bulk("KCl", "rocksalt", a=6.3, cubic=True))
     assert salts.distances(embedded, taught).max() < salts.resolution + 0.05
-    assert {int(z): salts.taught_in(int(z)) for z in salts.elements} == {
+    assert {int(z): salts.n_crystals(int(z)) for z in salts.elements} == {
         8: 1,
         11: 1,
         12: 1,
@@ -236,7 +236,7 @@ def test_a_folder_brings_it_and_other_weights_refuse_it(
     own = replace(salts, weights=("something else", sha256_of(tmp_path)))
     save_training_space(own, tmp_path / FILE)
     loaded = load_potential(tmp_path, device="cpu")
-    assert isinstance(loaded, DescribedPotential)
+    assert isinstance(loaded, DescriptorPotential)
     assert loaded.training_space is not None
     assert loaded.training_space.weights == own.weights
     save_training_space(salts, tmp_path / FILE)
@@ -245,20 +245,17 @@ def test_a_folder_brings_it_and_other_weights_refuse_it(
     assert "\n" not in str(caught.value)
 
 
-def test_other_potentials_know_nothing_of_their_training(
+def test_the_training_domain_is_that_of_the_wrapped_potential(
     rocksalt_springs: Potential, embedded: MacePotential, space: TrainingSpace
 ) -> None:
-    assert getattr(rocksalt_springs, "training_space", 0) is None
-    assert not isinstance(rocksalt_springs, DescribedPotential)
+    assert not isinstance(rocksalt_springs, DescriptorPotential)
     assert embedded.in_precision("float32").training_space is space
     pytest.importorskip("dftd3")
-    with_d3 = DispersionPotential(embedded, "pbe")
+    with_d3 = with_dispersion(embedded, "d3:pbe")
+    assert isinstance(with_d3, DescriptorPotential)
     assert with_d3.training_space is space
     magnesia = bulk("MgO", "rocksalt", a=4.21)
     np.testing.assert_array_equal(
         space.distances(with_d3, magnesia), space.distances(embedded, magnesia)
     )
-    bare = DispersionPotential(rocksalt_springs, "pbe")
-    assert bare.training_space is None
-    with pytest.raises(PotentialError, match="gives no descriptors"):
-        bare.descriptors(magnesia)
+    assert not isinstance(with_dispersion(rocksalt_springs, "d3:pbe"), DescriptorPotential)

@@ -22,7 +22,7 @@ from mlphonon.report.screening.histograms import (
 )
 from mlphonon.report.screening.labels import label
 from mlphonon.report.screening.markup import formula
-from mlphonon.report.screening.means import Mean, means_by_element
+from mlphonon.report.screening.means import ElementMean, means_by_element
 from mlphonon.report.screening.page import Summary, write_page
 from mlphonon.screening.ranking.rank import rank
 from mlphonon.screening.ranking.table import Table
@@ -270,15 +270,15 @@ def test_means_are_of_the_crystals_that_contain_an_element() -> None:
         }
     )
     assert means_by_element(table, "value") == {
-        "C": Mean(10.0, 1),
-        "N": Mean(5.0, 1),  # neither in NaCl nor in Na2O, and Li3N has no value
-        "O": Mean(6.0, 2),
-        "Na": Mean(1.5, 2),
-        "Cl": Mean(1.0, 1),
-        "Ca": Mean(10.0, 1),
-        "Co": Mean(20.0, 1),
+        "C": ElementMean(10.0, 1),
+        "N": ElementMean(5.0, 1),  # neither in NaCl nor in Na2O, and Li3N has no value
+        "O": ElementMean(6.0, 2),
+        "Na": ElementMean(1.5, 2),
+        "Cl": ElementMean(1.0, 1),
+        "Ca": ElementMean(10.0, 1),
+        "Co": ElementMean(20.0, 1),
     }
-    assert means_by_element(table, "1 / (value - 1)")["O"] == Mean(
+    assert means_by_element(table, "1 / (value - 1)")["O"] == ElementMean(
         pytest.approx((1 + 1 / 9) / 2), 2
     )
 

@@ -12,8 +12,9 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from mlphonon.screening.calculation import PotentialSource
-from mlphonon.screening.campaign import Campaign, Plan
-from mlphonon.screening.workers.site import Site
+from mlphonon.screening.campaign import Campaign
+from mlphonon.screening.plan import CampaignPlan
+from mlphonon.screening.site import Site
 from mlphonon.settings import PhononSettings
 
 QUICK = PhononSettings(min_length=5.0, mesh=15, projected_mesh=10, band_points=5)
@@ -26,14 +27,14 @@ def metals() -> list[Atoms]:
 
 
 @pytest.fixture(scope="session")
-def plan() -> Callable[..., Plan]:
+def plan() -> Callable[..., CampaignPlan]:
     """Make a plan with a potential that costs nothing."""
 
     def make(
         potential: Any = None, temperatures: tuple[float, ...] = (300.0,), **site: Any
-    ) -> Plan:
+    ) -> CampaignPlan:
         source = PotentialSource(potential or EMT())
-        return Plan(source, QUICK, temperatures, Site(**site))
+        return CampaignPlan(source, QUICK, temperatures, Site(**site))
 
     return make
 

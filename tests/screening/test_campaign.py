@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,16 @@ from ase.calculators.emt import EMT
 
 from mlphonon import Phonons, compute_phonons
 from mlphonon.errors import MlphononError, ResultError
-from mlphonon.screening.campaign import Campaign, Plan
-from mlphonon.screening.crystals.sources import Given
+from mlphonon.screening.campaign import Campaign
+from mlphonon.screening.crystals.sources import Candidate
+from mlphonon.screening.plan import CampaignPlan
+from tests.helpers.inline import InlineExecutor
 from tests.screening.conftest import QUICK
 
-MakePlan = Callable[..., Plan]
+HERE = InlineExecutor()
+"""For what needs no process of its own: starting one takes longer than a crystal."""
+
+MakePlan = Callable[..., CampaignPlan]
 
 
 class Trapped(EMT):
@@ -61,14 +66,15 @@ class Faulty(Trapped):
         raise ZeroDivisionError("a fault of the program")
 
 
-def given(crystals: list[Atoms]) -> list[Given]:
-    return [Given(str(atoms.symbols), atoms) for atoms in crystals]
+def given(crystals: Iterable[Atoms]) -> list[Candidate]:
+    return [Candidate(str(atoms.symbols), atoms) for atoms in crystals]
 
 
-def do(campaign: Campaign, plan: Plan, crystals: list[Atoms]) -> dict[str, str | None]:
+def do(
+    campaign: Campaign, plan: CampaignPlan, crystals: list[Atoms], executor: Executor | None = None
+) -> dict[str, str | None]:
     """Run to the end; return the cause of failure of each crystal by name."""
-    campaign.add(plan, given(crystals))
-    ended = list(campaign.compute(plan))
+    ended = list(campaign.compute(plan, executor, crystals=given(crystals)))
     return {one.name: one.failure and one.failure.cause for one in ended}
 
 
@@ -93,17 +99,17 @@ def test_from_crystals_to_a_table(campaign: Campaign, plan: MakePlan, metals: li
 
 
 def test_asking_again_costs_nothing(campaign: Campaign, plan: MakePlan, metals: list[Atoms]):
-    do(campaign, plan(), metals[:2])
+    do(campaign, plan(), metals[:2], HERE)
     intake = campaign.add(plan(), given(metals[:3]))
     assert (intake.new, intake.known, intake.done) == (1, 2, 2)
-    assert [one.name for one in campaign.compute(plan())] == ["Au"]
+    assert [one.name for one in campaign.compute(plan(), HERE)] == ["Au"]
 
 
 def test_another_setting_is_another_calculation(
     campaign: Campaign, plan: MakePlan, metals: list[Atoms]
 ):
-    do(campaign, plan(), metals[:1])
-    do(campaign, plan(temperatures=(200.0,)), metals[:1])
+    do(campaign, plan(), metals[:1], HERE)
+    do(campaign, plan(temperatures=(200.0,)), metals[:1], HERE)
     with pytest.raises(ResultError, match="several calculations"):
         campaign.results()
     first, second = plan().calculation().digest(), plan(temperatures=(200.0,)).calculation()
@@ -136,22 +142,22 @@ def test_wurtzite_is_recognised_whatever_its_origin(campaign: Campaign, plan: Ma
 
 
 def test_what_is_no_crystal_fails_and_the_rest_goes_on(campaign: Campaign, plan: MakePlan):
-    nothing = Given("nothing", None, {}, "entry 7 holds no crystal")
-    close = Given("close", Atoms("Cu2", [(0, 0, 0), (0, 0, 0.1)], cell=[3, 3, 3], pbc=True))
-    intake = campaign.add(plan(), [nothing, close, Given("Cu", bulk("Cu"))])
+    nothing = Candidate("nothing", None, {}, "entry 7 holds no crystal")
+    close = Candidate("close", Atoms("Cu2", [(0, 0, 0), (0, 0, 0.1)], cell=[3, 3, 3], pbc=True))
+    intake = campaign.add(plan(), [nothing, close, Candidate("Cu", bulk("Cu"))])
     assert (intake.new, intake.refused) == (3, 2)
-    assert [one.name for one in campaign.compute(plan())] == ["Cu"]
+    assert [one.name for one in campaign.compute(plan(), HERE)] == ["Cu"]
     found = {one["name"]: (one["cause"], one["message"]) for one in campaign.failures()}
     assert found["nothing"] == ("crystal", "entry 7 holds no crystal")
     assert "0.100 A apart" in found["close"][1]
 
 
 def test_an_unknown_element_is_the_crystals_failure(campaign: Campaign, plan: MakePlan):
-    assert do(campaign, plan(), [bulk("Fe"), bulk("Cu")]) == {"Fe": "potential", "Cu": None}
+    assert do(campaign, plan(), [bulk("Fe"), bulk("Cu")], HERE) == {"Fe": "potential", "Cu": None}
 
 
 def test_a_fault_of_the_program_keeps_its_traceback(campaign: Campaign, plan: MakePlan):
-    assert do(campaign, plan(Faulty()), [bulk("Au"), bulk("Cu")])["Cu"] is None
+    assert do(campaign, plan(Faulty()), [bulk("Au"), bulk("Cu")], HERE)["Cu"] is None
     (failed,) = campaign.failures()
     assert "a fault of the program" in failed["message"]
 
@@ -159,8 +165,8 @@ def test_a_fault_of_the_program_keeps_its_traceback(campaign: Campaign, plan: Ma
 def test_a_crystal_that_crashes_the_process_is_set_aside(
     campaign: Campaign, plan: MakePlan, metals: list[Atoms]
 ):
-    found = do(campaign, plan(Crashing(), crashes=2, workers=2), metals)
-    assert found == {"Cu": None, "Ag": None, "Ni": None, "Pd": None, "Au": "crash"}
+    found = do(campaign, plan(Crashing(), crashes=2, workers=2), metals[:3])
+    assert found == {"Cu": None, "Ag": None, "Au": "crash"}
     (failed,) = campaign.failures()
     assert "ended under it 2 times" in failed["message"]
     assert "Segmentation fault" in failed["last_words"]
@@ -183,9 +189,9 @@ def test_limits(campaign: Campaign, plan: MakePlan, potential: EMT, limit: dict,
 def test_crystals_together_give_the_same(
     campaign: Campaign, plan: MakePlan, metals: list[Atoms], tmp_path: Path
 ):
-    do(campaign, plan(), metals)
+    do(campaign, plan(), metals[:3], HERE)
     other = Campaign(tmp_path / "together.db")
-    do(other, plan(together=4), metals)
+    do(other, plan(together=3), metals[:3], HERE)
     one, two = campaign.results(), other.results()
     for name, values in one.columns.items():
         if values.dtype == float and name != "seconds":
@@ -197,9 +203,9 @@ def test_crystals_together_give_the_same(
 def test_an_executor_of_the_users(campaign: Campaign, plan: MakePlan, metals: list[Atoms]):
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         names = {
-            one.name for one in campaign.run(metals, EMT(), executor=pool, **QUICK.model_dump())
+            one.name for one in campaign.run(metals[:2], EMT(), executor=pool, **QUICK.model_dump())
         }
-    assert names == {"Cu-1", "Ag-2", "Au-3", "Ni-4", "Pd-5"}
+    assert names == {"Cu-1", "Ag-2"}
 
 
 def test_a_pool_of_the_users_that_breaks_is_one_line_and_loses_nothing(
@@ -225,17 +231,17 @@ def test_no_room_for_phonons_ends_the_run_and_loses_nothing(
         pytest.skip("may not mount a small file system")
     try:
         with pytest.raises(MlphononError, match="No space left on device; free some space"):
-            do(campaign, plan(), metals)
+            do(campaign, plan(), metals, HERE)
         assert campaign.status().counts["failed"] == 0
         os.system(f"mount -o remount,size=64m {folder}")
-        list(campaign.compute(plan()))
+        list(campaign.compute(plan(), HERE))
         assert campaign.status().counts["done"] == 5
     finally:
-        os.system(f"umount {folder}")
+        os.system(f"umount -l {folder}")
 
 
 def test_phonons_can_be_left_out(campaign: Campaign, plan: MakePlan, metals: list[Atoms]):
-    do(campaign, plan(keep_phonons=False), metals[:1])
+    do(campaign, plan(keep_phonons=False), metals[:1], HERE)
     with pytest.raises(ResultError, match="no phonons of 'Cu'"):
         campaign.phonons("Cu")
 
@@ -246,7 +252,7 @@ def test_a_potential_that_cannot_be_loaded_is_nobodys_failure(campaign: Campaign
 
 
 def test_the_folder_is_remembered(plan: MakePlan, metals: list[Atoms], tmp_path: Path):
-    do(Campaign(tmp_path / "a.db", tmp_path / "elsewhere"), plan(), metals[:1])
+    do(Campaign(tmp_path / "a.db", tmp_path / "elsewhere"), plan(), metals[:1], HERE)
     assert isinstance(Campaign(tmp_path / "a.db").phonons("Cu"), Phonons)
     with pytest.raises(ResultError, match="the folder of the campaign is"):
         Campaign(tmp_path / "a.db", tmp_path / "third")

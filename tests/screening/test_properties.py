@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,21 @@ import pytest
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from mlphonon.anharmonic.at_temperature.compute import renormalised_phonons
+from mlphonon.anharmonic.at_temperature.compute import compute_phonons_at_temperature
 from mlphonon.crystal.crystal import make_crystal
 from mlphonon.errors import PotentialError, ResultError, SettingsError
-from mlphonon.screening.calculation import Calculation
-from mlphonon.screening.campaign import Campaign, Plan
+from mlphonon.screening.calculation import Calculation, PotentialSource
+from mlphonon.screening.campaign import Campaign
 from mlphonon.screening.crystals.prediction import predicted_cost
-from mlphonon.screening.crystals.sources import Given
+from mlphonon.screening.crystals.sources import Candidate
+from mlphonon.screening.plan import CampaignPlan
 from mlphonon.screening.properties import read_properties, read_property
 from mlphonon.screening.ranking.rank import rank, write_table
+from tests.helpers.inline import InlineExecutor
 from tests.screening.conftest import QUICK
 
 ASKED = "sscha(300, snapshots=20, tolerance=0.1)"
-MakePlan = Callable[..., Plan]
+MakePlan = Callable[..., CampaignPlan]
 
 
 class Slow(EMT):
@@ -47,25 +50,34 @@ class Shy(EMT):
             raise PotentialError("gold is too hot")
 
 
-def computed(campaign: Campaign, plan: Plan, *symbols: str) -> Campaign:
-    campaign.add(plan, [Given(symbol, bulk(symbol)) for symbol in symbols])
-    assert [one.failure for one in campaign.compute(plan)] == [None] * len(symbols)
+def computed(
+    campaign: Campaign, plan: CampaignPlan, *symbols: str, executor: Executor | None = None
+) -> Campaign:
+    crystals = [Candidate(symbol, bulk(symbol)) for symbol in symbols]
+    outcomes = campaign.compute(plan, executor, crystals=crystals)
+    assert [one.failure for one in outcomes] == [None] * len(symbols)
     return campaign
+
+
+def shy_plan() -> CampaignPlan:
+    return CampaignPlan(PotentialSource(Shy()), QUICK, properties=read_properties([ASKED]))
 
 
 @pytest.fixture(scope="module")
 def hot(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     """Copper, silver and gold at 300 K, of which gold failed."""
     store = tmp_path_factory.mktemp("hot") / "campaign.db"
-    plan = Plan(replace(Plan().source, asked=Shy()), QUICK, properties=read_properties([ASKED]))
+    plan = CampaignPlan(
+        replace(CampaignPlan().source, asked=Shy()), QUICK, properties=read_properties([ASKED])
+    )
     return computed(Campaign(store), plan, "Cu", "Ag", "Au")
 
 
 def test_numbers_are_those_of_one_crystal_alone(hot: Campaign):
     row = {name: values[2] for name, values in hot.results().columns.items()}
     assert row["name"] == "Cu"
-    alone = renormalised_phonons(
-        bulk("Cu"), EMT(), 300, harmonic=QUICK, snapshots=20, tolerance=0.1
+    alone = compute_phonons_at_temperature(
+        bulk("Cu"), EMT(), temperature=300, phonons=QUICK, snapshots=20, tolerance=0.1
     )
     how, atoms = alone.renormalisation, alone.phonons.atoms
     assert row["sscha_frequency_error_300"] == pytest.approx(how.frequency_error_THz, abs=1e-9)
@@ -134,8 +146,10 @@ def test_a_limit_leaves_the_harmonic_phonons(campaign: Campaign, plan: MakePlan)
 
 
 def test_a_campaign_goes_on(hot: Campaign):
-    plan = Plan(replace(Plan().source, asked=Shy()), QUICK, properties=read_properties([ASKED]))
-    assert hot.add(plan, [Given("Cu", bulk("Cu"))]).done == 1
+    plan = CampaignPlan(
+        replace(CampaignPlan().source, asked=Shy()), QUICK, properties=read_properties([ASKED])
+    )
+    assert hot.add(plan, [Candidate("Cu", bulk("Cu"))]).done == 1
     assert list(hot.compute(plan)) == []
 
 
@@ -143,7 +157,8 @@ def test_effective_force_constants_of_a_campaign(campaign: Campaign, plan: MakeP
     asked = read_properties(
         ["effective(300, snapshots=16, trajectories=4, tolerance=0.3, equilibration=0.2)"]
     )
-    table = computed(campaign, replace(plan(), properties=asked), "Cu").results()
+    plan_at_300 = replace(plan(), properties=asked)
+    table = computed(campaign, plan_at_300, "Cu", executor=InlineExecutor()).results()
     assert 5 < table.columns["effective_max_frequency_300"][0] < 9
     assert np.isnan(table.columns["effective_free_energy_300"][0])
 

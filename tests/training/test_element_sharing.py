@@ -6,7 +6,7 @@ import torch
 from mlphonon.potentials.mace.architecture import MaceArchitecture
 from mlphonon.potentials.mace.fused import fuse_convolutions
 from mlphonon.potentials.mace.kernels import probe_structure
-from mlphonon.potentials.mace.mace_potential import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 from mlphonon.training.element_sharing import (
     element_descriptors,
     plain_weights,
@@ -45,8 +45,8 @@ def test_written_out_weights_give_the_same_forces() -> None:
     plain = plain_weights(shared, SHAPE.build("float64"))
     atoms = probe_structure(14)
     atoms.numbers[::2] = 57
-    expected = MacePotential(shared, name="shared").evaluate([atoms])[0].forces
-    found = MacePotential(plain, name="plain").evaluate([atoms])[0].forces
+    expected = MacePotential(shared, WeightsInfo("shared")).evaluate([atoms])[0].forces
+    found = MacePotential(plain, WeightsInfo("plain")).evaluate([atoms])[0].forces
     assert np.abs(expected).max() > 1e-3
     np.testing.assert_allclose(found, expected, atol=1e-10)
 
@@ -58,7 +58,7 @@ def test_an_element_that_is_absent_learns_from_its_group() -> None:
     share_elements(model)
     from mace.tools.torch_geometric.batch import Batch
 
-    graph = MacePotential(SHAPE.build("float64"), name="maker")._graph(probe_structure(26))
+    graph = MacePotential(SHAPE.build("float64"), WeightsInfo("maker")).graph(probe_structure(26))
     out = model(Batch.from_data_list([graph]).to_dict(), training=True, compute_force=True)
     out["forces"].square().sum().backward()
     weight = model.interactions[0].skip_tp.parametrizations.weight

@@ -5,11 +5,11 @@ from __future__ import annotations
 from ase.build import bulk
 
 from mlphonon import Phonons
-from mlphonon.potentials.mace.mace_potential import MacePotential
+from mlphonon.phonons.evidence import Evidence
+from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 from mlphonon.potentials.potential import Potential
 from mlphonon.potentials.training_space import FEW
 from mlphonon.training.training_domain import training_space_of
-from mlphonon.trust.evidence import Evidence
 from mlphonon.trust.training import LIMIT, check_training, training_distance
 from mlphonon.trust.verdict import Check, Unmeasured
 from tests.helpers.crystals import rocksalt
@@ -41,9 +41,9 @@ def knowing(potential: MacePotential, *formulas: str) -> MacePotential:
         atoms.rattle(0.02, seed=seed)
     return MacePotential(
         potential.model,
-        name="pupil",
-        sha256=potential.info.sha256,
-        training_space=training_space_of(potential, taught),
+        WeightsInfo(
+            "pupil", potential.info.sha256, training_space=training_space_of(potential, taught)
+        ),
         kernels="plain",
     )
 
@@ -96,7 +96,7 @@ def test_an_element_of_few_crystals_is_said_to_be_so(embedded: MacePotential) ->
     assert "crystals" not in common.of
     space = embedded.training_space
     assert space is not None
-    assert {int(z) for z in space.elements if space.taught_in(int(z)) < FEW} == {54}
+    assert {int(z) for z in space.elements if space.n_crystals(int(z)) < FEW} == {54}
 
 
 def test_farther_when_stretched(embedded: MacePotential) -> None:
@@ -116,7 +116,7 @@ def test_where_nothing_is_known_nothing_is_said(
     found = judged(rocksalt_phonons, rocksalt_springs, rocksalt())
     assert isinstance(found, Unmeasured)
     assert "not written down" in found.why
-    nameless = MacePotential(embedded.model, name="nameless", kernels="plain")
+    nameless = MacePotential(embedded.model, WeightsInfo("nameless"), kernels="plain")
     assert isinstance(judged(rocksalt_phonons, nameless, rocksalt()), Unmeasured)
     old = rocksalt_phonons.record.model_copy(update={"evidence": None})
     assert isinstance(check_training(Phonons(rocksalt_phonons.phonopy, old)), Unmeasured)

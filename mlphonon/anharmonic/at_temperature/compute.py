@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
-from mlphonon.anharmonic.effective.settings import EffectiveSettings
-from mlphonon.anharmonic.sscha.settings import SschaSettings, check_temperature
-from mlphonon.errors import SettingsError
-from mlphonon.settings import PhononSettings, make_settings
-from mlphonon.settings_base import checked_settings
+from mlphonon.anharmonic.at_temperature.result import PhononsAtTemperature
+from mlphonon.anharmonic.at_temperature.settings import PhononsAtTemperatureSettings
+from mlphonon.anharmonic.harmonic import HarmonicStart, harmonic_start
+from mlphonon.anharmonic.sscha.settings import check_temperature
 
 if TYPE_CHECKING:
-    from mlphonon.anharmonic.at_temperature.result import PhononsAtTemperature
-    from mlphonon.phonons.phonons import Phonons
-    from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
-
-TemperatureMethod = Literal["sscha", "effective"]
-
-SETTINGS: Mapping[str, type[BaseModel]] = {
-    "sscha": SschaSettings,
-    "effective": EffectiveSettings,
-}
-"""Of each method."""
+    from mlphonon.reporter import Reporter
 
 
-def renormalised_phonons(
+def compute_phonons_at_temperature(
     structure: Any,
-    potential: Any = "embedded",
-    temperature: float = 300.0,
-    method: TemperatureMethod = "sscha",
-    settings: BaseModel | None = None,
+    potential: Any = None,
+    settings: PhononsAtTemperatureSettings | None = None,
     *,
-    harmonic: PhononSettings | None = None,
     born: Any = None,
+    device: str = "auto",
+    allow_pickle: bool = False,
     reporter: Reporter | None = None,
     **changes: Any,
 ) -> PhononsAtTemperature:
@@ -48,25 +32,17 @@ def renormalised_phonons(
 
     Parameters
     ----------
-    structure : Atoms, pymatgen Structure, Crystal or path
-        The crystal.
-    potential : str, path, ASE calculator or Potential
-        A name of the catalogue, a file or folder of weights, or an object.
-    temperature : float
-        K.
-    method : {"sscha", "effective"}
-        How.
-    settings : SschaSettings or EffectiveSettings, optional
-        Of the method; defaults otherwise.
-    harmonic : PhononSettings, optional
-        Of the harmonic phonons. What temperature changes is found in a supercell of its own, by
-        default the smallest that is 10 A high, and added to their force constants.
-    born : path or (charges, dielectric), optional
-        Born effective charges for the non-analytical term.
-    reporter : Reporter, optional
-        Is told what is being done.
+    structure : Atoms, pymatgen Structure, Crystal, path or Phonons
+        The crystal, or its harmonic phonons, which are then not computed again.
+    potential : str, path, ASE calculator or Potential, optional
+        By default the embedded one for a structure, and for phonons that they were made with.
+    settings : PhononsAtTemperatureSettings, optional
+        Defaults otherwise.
+    born, device, allow_pickle, reporter
+        As `compute_phonons` takes them.
     **changes
-        Settings of the method that differ from `settings`, by name, e.g. ``pressure=0``.
+        Settings that differ from `settings`, by name: ``temperature=600``, ``method="effective"``,
+        ``phonons={"min_length": 20}``; other names are settings of the method: ``pressure=0``.
 
     Returns
     -------
@@ -78,56 +54,34 @@ def renormalised_phonons(
     MlphononError
         If the crystal, a setting or the potential cannot be used.
     """
-    from mlphonon.potentials.loading import load_potential
-    from mlphonon.workflow import Silent, compute_phonons
+    chosen = PhononsAtTemperatureSettings.make(settings, **changes)
+    check_temperature(chosen.temperature, chosen.of_method.statistics)
+    start = harmonic_start(
+        structure,
+        potential,
+        chosen.phonons,
+        born=born,
+        device=device,
+        allow_pickle=allow_pickle,
+        reporter=reporter,
+    )
+    return _renormalise(start, chosen)
 
-    chosen = method_settings(method, settings, **changes)
-    check_temperature(temperature, chosen.statistics)
-    reporter = reporter or Silent()
-    engine, first = load_potential(potential), harmonic or make_settings()
-    start = compute_phonons(structure, engine, first, born=born, reporter=reporter)
-    return renormalise(start, engine, temperature, method, chosen, reporter)
 
-
-def renormalise(
-    harmonic: Phonons,
-    potential: Potential,
-    temperature: float,
-    method: TemperatureMethod,
-    settings: Any,
-    reporter: Reporter,
+def _renormalise(
+    start: HarmonicStart, settings: PhononsAtTemperatureSettings
 ) -> PhononsAtTemperature:
-    """Find what a temperature makes of harmonic phonons; `potential` is that they were made with.
-
-    `settings` are those that `method_settings` returns.
-    """
-    from mlphonon.anharmonic.at_temperature.result import PhononsAtTemperature
-
-    if method == "effective":
+    harmonic, potential = start.phonons, start.potential
+    if settings.method == "effective":
         from mlphonon.anharmonic.effective.compute import effective_phonons
 
-        found = effective_phonons(harmonic, potential, temperature, settings, reporter)
+        found = effective_phonons(
+            harmonic, potential, settings.temperature, settings.effective, start.reporter
+        )
         return PhononsAtTemperature(found, harmonic)
     from mlphonon.anharmonic.sscha.compute import self_consistent_phonons
 
-    result = self_consistent_phonons(harmonic, potential, temperature, settings, reporter)
+    result = self_consistent_phonons(
+        harmonic, potential, settings.temperature, settings.sscha, start.reporter
+    )
     return PhononsAtTemperature(result.phonons, harmonic, result.history, result.curvature)
-
-
-def method_settings(method: str, base: BaseModel | None = None, **changes: Any) -> Any:
-    """Return the settings of a method, `base` or its defaults, with `changes`.
-
-    Raises
-    ------
-    SettingsError
-        If the method or a setting is unknown, or a value cannot be used.
-    """
-    kind = SETTINGS.get(method)
-    if kind is None:
-        raise SettingsError(f"there is no method '{method}'", fix=f"take {' or '.join(SETTINGS)}")
-    if base is not None and not isinstance(base, kind):
-        raise SettingsError(
-            f"settings of method '{method}' must be {kind.__name__}, not {type(base).__name__}"
-        )
-    values = {} if base is None else base.model_dump()
-    return checked_settings(kind, values | changes, f"method '{method}'")

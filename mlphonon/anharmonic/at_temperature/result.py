@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from mlphonon.anharmonic.sscha.history import History
-from mlphonon.errors import ResultError
+from mlphonon.io.result import Result
 from mlphonon.phonons.phonons import Phonons
 from mlphonon.phonons.renormalisation import Renormalisation
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-FORMAT = 1
-"""Version of the layout of temperature.json."""
-
-SUMMARY = "temperature.json"
 HISTORY = "convergence.json"
 HARMONIC, CURVATURE = "harmonic", "curvature"
-FIGURE = "temperature.png"
 
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
 
 @dataclass(frozen=True)
-class PhononsAtTemperature:
+class PhononsAtTemperature(Result):
     """Phonons at a temperature, and the harmonic ones they came from.
 
     Attributes
@@ -43,6 +35,13 @@ class PhononsAtTemperature:
     curvature : Phonons, optional
         Of the free energy, where it was asked for: imaginary modes are instabilities.
     """
+
+    kind: ClassVar[str] = "phonons_at_temperature"
+    words: ClassVar[str] = "phonons at a temperature"
+    format: ClassVar[int] = 2
+    figures: ClassVar[Mapping[str, str]] = {
+        "phonons_at_temperature.png": "mlphonon.report.temperature:plot_at_temperature"
+    }
 
     phonons: Phonons
     harmonic: Phonons
@@ -60,12 +59,11 @@ class PhononsAtTemperature:
     def summary(self) -> dict[str, Any]:
         """Return what one wants to know at a glance, as plain types; units in the names."""
         summary: dict[str, Any] = {
-            "format": FORMAT,
             "name": self.phonons.record.name,
             "formula": self.phonons.record.formula,
             "renormalisation": self.renormalisation.model_dump(),
-            "max_frequency_THz": _highest(self.phonons),
-            "harmonic_max_frequency_THz": _highest(self.harmonic),
+            "max_frequency_THz": self.phonons.max_frequency,
+            "harmonic_max_frequency_THz": self.harmonic.max_frequency,
             "lowest_frequency_THz": self.phonons.stability.lowest_frequency_THz,
             "harmonic_lowest_frequency_THz": self.harmonic.stability.lowest_frequency_THz,
             "volume_A3": float(self.phonons.atoms.get_volume()),
@@ -93,8 +91,8 @@ class PhononsAtTemperature:
             f"  {how.n_snapshots} displaced supercells of {how.n_atoms} atoms{worth};"
             f" frequencies {PLUS_MINUS} {how.mean_frequency_error_THz:.2g} THz, at most"
             f" {PLUS_MINUS} {how.frequency_error_THz:.2g}",
-            f"  highest mode {_highest(self.phonons):.2f} THz (harmonic"
-            f" {_highest(self.harmonic):.2f}), lowest {_lowest(self.phonons)}"
+            f"  highest mode {self.phonons.max_frequency:.2f} THz (harmonic"
+            f" {self.harmonic.max_frequency:.2f}), lowest {_lowest(self.phonons)}"
             f" ({_lowest(self.harmonic)})",
         ]
         if not how.converged:
@@ -144,84 +142,49 @@ class PhononsAtTemperature:
             f"  at {self.renormalisation.temperature_K:g} K: {own.describe()}",
         ]
 
-    def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw both dispersions, with errors, and how they converged.
+    def table(self) -> dict[str, np.ndarray]:
+        """Return frequencies along the band path, THz, beside the harmonic ones."""
+        ours, first = self.phonons.bands(), self.harmonic.bands()
+        distances = np.concatenate(ours.distances)
+        columns = {"distance_per_A": distances}
+        for name, bands in (("", ours), ("harmonic_", first)):
+            for band, values in enumerate(np.concatenate(bands.frequencies).T, start=1):
+                columns[f"{name}band_{band}_THz"] = values
+        return columns
 
-        Parameters
-        ----------
-        path : path, optional
-            Where to write it; the suffix decides the format.
+    def write_files(self, folder: Path) -> tuple[str, ...]:
+        """Write the phonons at the temperature, the harmonic ones, and how they converged.
+
+        `Phonons.load` reads the phonons at the temperature from the same folder, too.
         """
-        from mlphonon.report.figures import save_figure
-        from mlphonon.report.temperature import plot_at_temperature
-
-        figure = plot_at_temperature(self)
-        if path is not None:
-            save_figure(figure, Path(path))
-        return figure
-
-    def save(self, folder: str | Path) -> Path:
-        """Write all files into `folder`; it appears whole or not at all.
-
-        `Phonons.load` reads the phonons at the temperature from it, too.
-
-        Raises
-        ------
-        ResultError
-            If the folder cannot be written.
-        """
-        from mlphonon.io.result_folder import write_folder
-        from mlphonon.phonons import files as bundle
-
-        def write(part: Path) -> None:
-            bundle.write_files(self.phonons, part)
-            (part / SUMMARY).write_text(json.dumps(self.summary(), indent=1) + "\n")
-            members = {HARMONIC: self.harmonic, CURVATURE: self.curvature}
-            for name, member in members.items():
-                if member is not None:
-                    (part / name).mkdir()
-                    bundle.write_data(member, part / name)
-            if self.history is not None:
-                (part / HISTORY).write_text(self.history.model_dump_json(indent=1) + "\n")
-            self.plot(part / FIGURE)
-
-        return write_folder(Path(folder), SUMMARY, write)
+        self.phonons.write(folder)
+        names = [self.phonons.summary_file()]
+        for name, member in ((HARMONIC, self.harmonic), (CURVATURE, self.curvature)):
+            if member is not None:
+                (folder / name).mkdir()
+                member.write(folder / name, figures=False)
+                names.append(f"{name}/{member.summary_file()}")
+        if self.history is not None:
+            (folder / HISTORY).write_text(self.history.model_dump_json(indent=1) + "\n")
+            names.append(HISTORY)
+        return tuple(names)
 
     @classmethod
-    def load(cls, folder: str | Path) -> PhononsAtTemperature:
-        """Read back what `save` wrote.
-
-        Raises
-        ------
-        ResultError
-            If the folder does not hold a whole result.
-        """
-        folder = Path(folder)
-        try:
-            found = json.loads((folder / SUMMARY).read_text())["format"]
-            if found != FORMAT:
-                raise ValueError(f"{SUMMARY} has format {found}, not {FORMAT}")
-            file = folder / HISTORY
-            history = History.model_validate_json(file.read_text()) if file.exists() else None
-        except (OSError, ValueError, KeyError) as error:
-            raise ResultError(
-                f"{folder} does not hold phonons at a temperature",
-                str(error).splitlines()[0],
-                "give a folder that 'mlphonon anharmonic' or PhononsAtTemperature.save wrote",
-            ) from error
-        curvature = folder / CURVATURE
+    def read_files(cls, folder: Path, summary: Mapping[str, Any]) -> PhononsAtTemperature:
+        """Read back what `write_files` wrote."""
+        names = summary["files_sha256"]
+        history = None
+        if HISTORY in names:
+            history = History.model_validate_json((folder / HISTORY).read_text())
+        has_curvature = any(name.startswith(f"{CURVATURE}/") for name in names)
         return cls(
             Phonons.load(folder),
             Phonons.load(folder / HARMONIC),
             history,
-            Phonons.load(curvature) if curvature.exists() else None,
+            Phonons.load(folder / CURVATURE) if has_curvature else None,
         )
 
 
 def _lowest(phonons: Phonons) -> str:
     # Adding zero turns -0.0 into 0.0.
     return f"{round(phonons.stability.lowest_frequency_THz, 2) + 0.0:.2f}"
-
-
-def _highest(phonons: Phonons) -> float:
-    return float(np.max([piece.max() for piece in phonons.bands().frequencies]))

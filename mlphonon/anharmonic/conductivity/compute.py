@@ -8,27 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlphonon.anharmonic.conductivity.result import HeatConductivity
-from mlphonon.anharmonic.conductivity.settings import (
-    ConductivitySettings,
-    make_conductivity_settings,
-)
+from mlphonon.anharmonic.conductivity.result import ThermalConductivity
+from mlphonon.anharmonic.conductivity.settings import ThermalConductivitySettings
 from mlphonon.anharmonic.conductivity.transport import IMAGINARY, conduct
+from mlphonon.anharmonic.harmonic import HarmonicStart, harmonic_start
 from mlphonon.anharmonic.third_order.compute import compute_third_order
 from mlphonon.anharmonic.third_order.result import ThirdOrder
-from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
 from mlphonon.anharmonic.third_order.supercell import choose_matrix
 from mlphonon.anharmonic.verdict import anharmonic_verdict
-from mlphonon.crystal.crystal import Crystal
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.force_constants.displacements import make_supercell
-from mlphonon.settings import PhononSettings
-from mlphonon.workflow import Silent, compute_phonons, take_crystal
+from mlphonon.temperatures import TemperatureGrid
 
 if TYPE_CHECKING:
     from mlphonon.phonons.phonons import Phonons
-    from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 LENGTHS = (25.0, 35.0, 50.0, 70.0, 100.0, 140.0)
 """Of the meshes that are tried, A: each has 2.8 times as many points as the one before."""
@@ -40,95 +34,68 @@ UNSEEN = 0.05
 """Relative error of unseen forces above which the third order is named in a warning."""
 
 
-def thermal_conductivity(
+def compute_thermal_conductivity(
     structure: Any,
-    potential: Any = "embedded",
-    settings: PhononSettings | None = None,
+    potential: Any = None,
+    settings: ThermalConductivitySettings | None = None,
     *,
-    third_order: ThirdOrderSettings | None = None,
+    born: Any = None,
     device: str = "auto",
     allow_pickle: bool = False,
     reporter: Reporter | None = None,
     **changes: Any,
-) -> HeatConductivity:
-    """Compute the heat conductivity of a crystal's lattice.
+) -> ThermalConductivity:
+    """Compute the thermal conductivity of a crystal's lattice.
 
     Parameters
     ----------
-    structure : Atoms, pymatgen Structure, Crystal or path
-        The crystal.
-    potential : str, path, ASE calculator or Potential
-        As `compute_phonons` takes it; one.
-    settings : PhononSettings, optional
-        Of the harmonic phonons.
-    third_order : ThirdOrderSettings, optional
-        Route, supercell and cutoff of the third order.
-    device : {"auto", "cpu", "cuda"}
-        Where a potential that is loaded by name or file runs.
-    allow_pickle : bool
-        Allow a pickled model file that nothing vouches for.
-    reporter : Reporter, optional
-        Is told what is being done.
+    structure : Atoms, pymatgen Structure, Crystal, path or Phonons
+        The crystal, or its harmonic phonons, which are then not computed again.
+    potential : str, path, ASE calculator or Potential, optional
+        By default the embedded one for a structure, and for phonons that they were made with.
+    settings : ThermalConductivitySettings, optional
+        Defaults otherwise.
+    born, device, allow_pickle, reporter
+        As `compute_phonons` takes them.
     **changes
-        Of `ConductivitySettings`: ``temperatures=[300]``, ``transport="wigner"``, ``mesh``,
-        ``isotope``, ``boundary``, ``cutoff``, ``tolerance``.
+        Settings that differ from `settings`, by name: ``temperatures="100,300"``,
+        ``transport="wigner"``, ``mesh``, ``isotope``, ``boundary``, ``cutoff``, ``tolerance``,
+        ``third_order={"method": "autodiff"}``, ``phonons={"min_length": 20}``.
 
     Returns
     -------
-    HeatConductivity
+    ThermalConductivity
 
     Raises
     ------
     MlphononError
         If the crystal, a setting or the potential cannot be used.
     """
-    from mlphonon.potentials.loading import load_potential
-    from mlphonon.potentials.several import refuse_several
-
-    refuse_several(potential)
-    told = reporter or Silent()
-    chosen = make_conductivity_settings(**changes)
-    harmonic = settings or PhononSettings()
-    crystal = take_crystal(structure, harmonic)
-    with told.step("loading the potential", None):
-        engine = load_potential(potential, device=device, allow_pickle=allow_pickle)
-    phonons = compute_phonons(crystal, engine, harmonic, reporter=told)
-    return conduct_heat(
-        phonons, engine, chosen, third_order or ThirdOrderSettings(), (told, crystal)
+    chosen = ThermalConductivitySettings.make(settings, **changes)
+    start = harmonic_start(
+        structure,
+        potential,
+        chosen.phonons,
+        born=born,
+        device=device,
+        allow_pickle=allow_pickle,
+        reporter=reporter,
     )
+    return _conduct(start, chosen)
 
 
-def conduct_heat(
-    phonons: Phonons,
-    potential: Potential,
-    settings: ConductivitySettings,
-    third_order: ThirdOrderSettings,
-    context: tuple[Reporter, Crystal | None],
-) -> HeatConductivity:
-    """Compute the heat conductivity of a crystal whose harmonic phonons are known.
-
-    Parameters
-    ----------
-    phonons : Phonons
-        Harmonic.
-    potential : Potential
-        The one they were made with.
-    settings : ConductivitySettings
-        Transport, mesh, temperatures.
-    third_order : ThirdOrderSettings
-        Its cutoff gives way to that of `settings`.
-    context : (Reporter, Crystal or None)
-        Who is told; what a supercell in the settings refers to.
-    """
-    told, crystal = context
+def _conduct(start: HarmonicStart, settings: ThermalConductivitySettings) -> ThermalConductivity:
+    """Compute the conductivity of a crystal whose harmonic phonons are known."""
+    phonons, potential, told = start.phonons, start.potential, start.reporter
+    third_order = settings.third_order
     series: list[tuple[str, float]] = []
 
     def third(cutoff: float | None) -> ThirdOrder:
         wanted = third_order.model_copy(update={"cutoff": cutoff})
-        return compute_third_order(phonons, potential, wanted, told, crystal)
+        return compute_third_order(phonons, potential, wanted, told, start.crystal)
 
     if settings.cutoff == "auto":
-        shells = neighbour_shells(phonons, choose_matrix(phonons, third_order, crystal))
+        shells = neighbour_shells(phonons, choose_matrix(phonons, third_order, start.crystal))
         found, unsettled = _grow_cutoff(third, shells, settings, told, series)
     else:
         found, unsettled = third(settings.cutoff), None
@@ -143,7 +110,7 @@ def conduct_heat(
             " enlarge its cutoff or supercell"
         )
     update = {
-        "settings": settings,
+        "settings": settings.model_copy(update={"phonons": phonons.record.settings}),
         "harmonic": phonons.record,
         "third_order": found.provenance,
         "warnings": tuple(warnings),
@@ -153,7 +120,7 @@ def conduct_heat(
     return replace(result, record=result.record.model_copy(update=update))
 
 
-def _verdict(phonons: Phonons, result: HeatConductivity) -> str:
+def _verdict(phonons: Phonons, result: ThermalConductivity) -> str:
     unstable = float(result.frequencies.min()) < IMAGINARY
     return "do not use" if unstable else anharmonic_verdict(phonons.trust)
 
@@ -183,7 +150,7 @@ def neighbour_shells(phonons: Phonons, matrix: np.ndarray) -> list[float]:
 def _grow_cutoff(
     third: Any,
     shells: list[float],
-    settings: ConductivitySettings,
+    settings: ThermalConductivitySettings,
     told: Reporter,
     series: list[tuple[str, float]],
 ) -> tuple[ThirdOrder, str | None]:
@@ -191,7 +158,8 @@ def _grow_cutoff(
 
     Settled means: two changes in a row were within the tolerance.
     """
-    coarse = settings.model_copy(update={"mesh": COARSE, "temperatures": settings.temperatures[:1]})
+    first = TemperatureGrid.of(settings.temperatures.values[:1])
+    coarse = settings.model_copy(update={"mesh": COARSE, "temperatures": first})
     values: list[float] = []
     for cutoff in [*shells[1:], None]:
         found = third(cutoff)
@@ -205,10 +173,10 @@ def _grow_cutoff(
 
 def _grow_mesh(
     third: ThirdOrder,
-    settings: ConductivitySettings,
+    settings: ThermalConductivitySettings,
     told: Reporter,
     series: list[tuple[str, float]],
-) -> tuple[HeatConductivity, str | None]:
+) -> tuple[ThermalConductivity, str | None]:
     """Refine the mesh until the conductivity has settled; say so if it has not."""
     values: list[float] = []
     for length in LENGTHS:

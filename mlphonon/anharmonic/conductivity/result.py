@@ -1,28 +1,27 @@
-"""A heat conductivity, mode by mode, with what says how far to believe it."""
+"""A thermal conductivity, mode by mode, with what says how far to believe it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from mlphonon.anharmonic.conductivity.settings import ConductivitySettings
+from mlphonon.anharmonic.conductivity.description import describe
+from mlphonon.anharmonic.conductivity.settings import ThermalConductivitySettings
 from mlphonon.anharmonic.third_order.result import Provenance
+from mlphonon.io.result import ArrayResult
 from mlphonon.phonons.record import Record
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 class ConductivityRecord(BaseModel):
-    """Where a heat conductivity came from: frozen, and JSON as it stands."""
+    """Where a thermal conductivity came from: frozen, and JSON as it stands."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    settings: ConductivitySettings
+    settings: ThermalConductivitySettings
     mesh: tuple[int, ...]
     """Points along the axes of the reciprocal cell (nine numbers of a generalised grid)."""
 
@@ -65,8 +64,8 @@ class Accumulation:
 
 
 @dataclass(frozen=True)
-class HeatConductivity:
-    """Heat conductivity of the lattice.
+class ThermalConductivity(ArrayResult):
+    """Thermal conductivity of the lattice.
 
     Attributes
     ----------
@@ -93,6 +92,13 @@ class HeatConductivity:
         Where it came from.
     """
 
+    kind: ClassVar[str] = "thermal_conductivity"
+    words: ClassVar[str] = "a thermal conductivity"
+    format: ClassVar[int] = 2
+    figures: ClassVar[Mapping[str, str]] = {
+        "thermal_conductivity.png": "mlphonon.report.conductivity:plot_conductivity"
+    }
+
     kappa: np.ndarray
     coherences: np.ndarray
     qpoints: np.ndarray
@@ -108,7 +114,7 @@ class HeatConductivity:
     @property
     def temperatures(self) -> np.ndarray:
         """K, shape (n_temperatures,)."""
-        return np.array(self.record.settings.temperatures)
+        return self.record.settings.temperatures.values
 
     @property
     def populations(self) -> np.ndarray:
@@ -149,41 +155,19 @@ class HeatConductivity:
 
     def describe(self) -> list[str]:
         """Return what is printed."""
-        from mlphonon.anharmonic.conductivity.describe import describe
-
         return describe(self)
 
-    def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw conductivity, its accumulation, and lifetimes; write it if a path is given."""
-        from mlphonon.report.conductivity import plot_conductivity
-        from mlphonon.report.figures import save_figure
-
-        figure = plot_conductivity(self)
-        if path is not None:
-            save_figure(figure, Path(path))
-        return figure
-
-    def save(self, folder: str | Path) -> Path:
-        """Write all files of the result into `folder`; it appears whole or not at all.
-
-        Raises
-        ------
-        ResultError
-            If the folder cannot be written.
-        """
-        from mlphonon.anharmonic.conductivity.files import save
-
-        return save(self, Path(folder))
-
-    @classmethod
-    def load(cls, folder: str | Path) -> HeatConductivity:
-        """Read back what `save` wrote.
-
-        Raises
-        ------
-        ResultError
-            If the folder does not hold a whole result.
-        """
-        from mlphonon.anharmonic.conductivity.files import load
-
-        return load(Path(folder))
+    def table(self) -> dict[str, np.ndarray]:
+        """Return the tensor and what flows between bands, one row a temperature, W/m/K."""
+        k = self.kappa
+        return {
+            "temperature_K": self.temperatures,
+            "kappa_average": self.average,
+            "xx": k[:, 0, 0],
+            "yy": k[:, 1, 1],
+            "zz": k[:, 2, 2],
+            "yz": k[:, 1, 2],
+            "xz": k[:, 0, 2],
+            "xy": k[:, 0, 1],
+            "coherences_average": np.trace(self.coherences, axis1=1, axis2=2) / 3,
+        }

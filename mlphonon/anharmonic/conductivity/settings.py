@@ -1,21 +1,30 @@
-"""The settings of a heat conductivity: each default, and the reason for it."""
+"""The settings of a thermal conductivity: each default, and the reason for it."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
-from mlphonon.settings_base import checked_settings
+from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
+from mlphonon.settings import PhononSettings
+from mlphonon.settings_base import Settings
+from mlphonon.temperatures import TemperatureGrid
 
 
-class ConductivitySettings(BaseModel):
-    """Everything that decides a heat conductivity, apart from the force constants."""
+class ThermalConductivitySettings(Settings):
+    """Everything that decides a thermal conductivity, apart from crystal and potential."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    words: ClassVar[str] = "the thermal conductivity"
 
-    temperatures: tuple[float, ...] = Field(default=(300.0,), min_length=1)
-    """K."""
+    phonons: PhononSettings = PhononSettings()
+    """Of the harmonic phonons."""
+
+    third_order: ThirdOrderSettings = ThirdOrderSettings()
+    """Way, supercell and displacement of the third order; its cutoff gives way to `cutoff`."""
+
+    temperatures: TemperatureGrid = TemperatureGrid("300")
+    """K, above zero."""
 
     transport: Literal["rta", "lbte", "wigner", "wigner-lbte"] = "wigner"
     """Relaxation-time approximation; the linearised Boltzmann equation solved directly; the
@@ -42,10 +51,16 @@ class ConductivitySettings(BaseModel):
 
     @field_validator("temperatures")
     @classmethod
-    def _check_temperatures(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        if min(value) <= 0:
+    def _check_temperatures(cls, value: TemperatureGrid) -> TemperatureGrid:
+        if value.values[0] <= 0:
             raise ValueError("must be above zero: at 0 K nothing scatters")
         return value
+
+    @field_validator("mesh", mode="before")
+    @classmethod
+    def _parse_mesh(cls, value: Any) -> Any:
+        parts = value.replace(",", " ").split() if isinstance(value, str) else []
+        return tuple(parts) if len(parts) == 3 else value
 
     @field_validator("mesh", "cutoff")
     @classmethod
@@ -54,14 +69,3 @@ class ConductivitySettings(BaseModel):
         if value is not None and not isinstance(value, str) and min(numbers) <= 0:
             raise ValueError("must be above zero")
         return value
-
-
-def make_conductivity_settings(**changes: Any) -> ConductivitySettings:
-    """Return the settings with changes.
-
-    Raises
-    ------
-    SettingsError
-        If a value cannot be used; one line that names it.
-    """
-    return checked_settings(ConductivitySettings, changes)

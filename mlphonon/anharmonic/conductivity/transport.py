@@ -10,18 +10,18 @@ import numpy as np
 from mlphonon.anharmonic.conductivity.result import (
     Accumulation,
     ConductivityRecord,
-    HeatConductivity,
+    ThermalConductivity,
 )
-from mlphonon.anharmonic.conductivity.settings import ConductivitySettings
+from mlphonon.anharmonic.conductivity.settings import ThermalConductivitySettings
 from mlphonon.errors import PotentialError
 from mlphonon.potentials.memory import GIGABYTE, available_memory
+from mlphonon.reporter import Silent
 from mlphonon.system.threads import one_blas_thread
-from mlphonon.workflow import Silent
 
 if TYPE_CHECKING:
     from phono3py import Phono3py
 
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 METHODS = {
     "rta": "std-rta",
@@ -46,23 +46,23 @@ SHORT = 0.5
 
 def conduct(
     phono3py: Phono3py,
-    settings: ConductivitySettings,
+    settings: ThermalConductivitySettings,
     reporter: Reporter | None = None,
-) -> HeatConductivity:
+) -> ThermalConductivity:
     """Solve for the heat conductivity on one mesh.
 
     Parameters
     ----------
     phono3py : Phono3py
         With second and third order.
-    settings : ConductivitySettings
+    settings : ThermalConductivitySettings
         Its mesh must be a length or three numbers.
     reporter : Reporter, optional
         Is told of each q-point.
 
     Returns
     -------
-    HeatConductivity
+    ThermalConductivity
         Without record of the force constants.
 
     Raises
@@ -72,7 +72,8 @@ def conduct(
     """
     from phono3py.conductivity.factory import conductivity_calculator
 
-    assert settings.mesh != "converged"
+    if settings.mesh == "converged":
+        raise ValueError("the mesh must be a length or three numbers")
     told, begun = reporter or Silent(), time.perf_counter()
     phono3py.mesh_numbers = settings.mesh
     with one_blas_thread():
@@ -87,7 +88,7 @@ def conduct(
     lowest = float(np.asarray(phono3py.get_phonon_data()[0]).min())
     calculator: Any = conductivity_calculator(
         phono3py.phph_interaction,
-        np.array(settings.temperatures),
+        settings.temperatures.values,
         [None],
         method=METHODS[settings.transport],
         is_isotope=settings.isotope,
@@ -103,7 +104,7 @@ def conduct(
     return _collect(phono3py, calculator, settings, lowest, time.perf_counter() - begun)
 
 
-def _check_memory(phono3py: Phono3py, settings: ConductivitySettings) -> None:
+def _check_memory(phono3py: Phono3py, settings: ThermalConductivitySettings) -> None:
     """Raise if a direct solution would take more memory than there is."""
     if not settings.transport.endswith("lbte"):
         return
@@ -112,7 +113,7 @@ def _check_memory(phono3py: Phono3py, settings: ConductivitySettings) -> None:
     n_q = len(get_ir_grid_points(phono3py.grid)[0])
     size = 3 * 3 * len(phono3py.primitive) * n_q
     # The matrix and what its diagonalisation takes.
-    needed = 3 * 8 * size**2 * len(settings.temperatures)
+    needed = 3 * 8 * size**2 * len(settings.temperatures.values)
     if needed > (free := available_memory("cpu")):
         raise PotentialError(
             f"the collision matrix would take about {needed / GIGABYTE:.2g} GB",
@@ -124,10 +125,10 @@ def _check_memory(phono3py: Phono3py, settings: ConductivitySettings) -> None:
 def _collect(
     phono3py: Phono3py,
     calculator: Any,
-    settings: ConductivitySettings,
+    settings: ThermalConductivitySettings,
     lowest: float,
     seconds: float,
-) -> HeatConductivity:
+) -> ThermalConductivity:
     """Take arrays out of phono3py's object; of its smearing widths there is one."""
     from phono3py.conductivity.utils import get_mfp
 
@@ -151,7 +152,7 @@ def _collect(
         warnings=_warnings(lowest, frequencies, linewidths),
         seconds=round(seconds, 3),
     )
-    return HeatConductivity(
+    return ThermalConductivity(
         kappa=_tensors((populations + coherences).sum(axis=(1, 2)) / n_mesh),
         coherences=_tensors(coherences.sum(axis=(1, 2)) / n_mesh),
         qpoints=np.asarray(calculator.qpoints),
@@ -191,7 +192,7 @@ def _band_pairs(calculator: Any) -> np.ndarray | None:
     return None if found is None else np.asarray(found)[0]
 
 
-def _linewidths(calculator: Any, settings: ConductivitySettings) -> np.ndarray:
+def _linewidths(calculator: Any, settings: ThermalConductivitySettings) -> np.ndarray:
     """All that scatters, added up, THz, shape (n_T, n_q, n_bands)."""
     from phono3py.conductivity.scattering_solvers import compute_bulk_boundary_scattering
 

@@ -17,13 +17,13 @@ from mlphonon.anharmonic.sscha.gaussian import CAUTIOUS, Ensemble, Gaussian
 from mlphonon.anharmonic.sscha.reference import Reference
 from mlphonon.anharmonic.sscha.settings import SschaSettings, check_temperature
 from mlphonon.phonons.renormalisation import Renormalisation
+from mlphonon.reporter import Silent
 from mlphonon.system.threads import one_blas_thread
-from mlphonon.workflow import Silent
 
 if TYPE_CHECKING:
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 STEPS_A_PERIOD = 15
 """Time steps in the shortest harmonic period."""

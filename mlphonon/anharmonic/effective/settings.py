@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import ClassVar
+
+from pydantic import Field
 
 from mlphonon.anharmonic.sscha.settings import Statistics
+from mlphonon.settings_base import Settings
 
 
-class EffectiveSettings(BaseModel):
+class EffectiveSettings(Settings):
     """Everything that decides effective force constants, apart from the temperature.
 
     Lengths in A, frequencies in THz, times in ps.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    words: ClassVar[str] = "method 'effective'"
 
-    min_length: float | None = Field(default=None, gt=0)
+    min_length: float | None = Field(default=None, gt=0, le=200)
     """Least height of the supercell that moves, A; 10 unless the supercell of the harmonic phonons
     was asked for, which is then used."""
 
@@ -24,13 +27,13 @@ class EffectiveSettings(BaseModel):
     the force constants found so far instead, until these stand still (stochastic TDEP), which is
     what self-consistent phonons are without weighting."""
 
-    trajectories: int = Field(default=8, ge=4)
+    trajectories: int = Field(default=8, ge=4, le=1000)
     """Independent, advanced together; their spread gives the errors."""
 
-    snapshots: int = Field(default=80, ge=8)
+    snapshots: int = Field(default=80, ge=8, le=100_000)
     """Taken of all trajectories together before force constants are fitted again."""
 
-    max_rounds: int = Field(default=10, ge=1)
+    max_rounds: int = Field(default=10, ge=1, le=1000)
     """How many times so many are taken at most."""
 
     tolerance: float = Field(default=0.02, gt=0)
@@ -44,7 +47,7 @@ class EffectiveSettings(BaseModel):
     friction: float | None = Field(default=None, gt=0)
     """1/ps; the root mean square angular frequency otherwise, at which atoms forget quickest."""
 
-    equilibration: float = Field(default=1.0, ge=0)
+    equilibration: float = Field(default=1.0, ge=0, le=1000)
     """ps that are not used; atoms start where harmonic ones would be."""
 
     seed: int = Field(default=20260101, ge=0)

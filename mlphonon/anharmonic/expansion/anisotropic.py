@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 POINTS = {2: 5, 3: 4}
 """Lengths of each axis, by how many are independent: 25 or 64 cells for a cubic polynomial of 10

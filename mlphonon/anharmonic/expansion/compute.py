@@ -9,23 +9,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlphonon.anharmonic.expansion.anisotropic import free_axes
-from mlphonon.anharmonic.expansion.result import Axes, ExpansionRecord, QuasiHarmonic
-from mlphonon.anharmonic.expansion.settings import ExpansionSettings, make_expansion_settings
+from mlphonon.anharmonic.expansion.result import Axes, ExpansionRecord, ThermalExpansion
+from mlphonon.anharmonic.expansion.settings import ThermalExpansionSettings
+from mlphonon.anharmonic.harmonic import HarmonicStart, harmonic_start
 from mlphonon.anharmonic.strained import strained_phonons, volume_stretch
 from mlphonon.anharmonic.verdict import anharmonic_verdict
 from mlphonon.crystal.crystal import space_group_number
 from mlphonon.errors import CrystalError
-from mlphonon.settings import PhononSettings
 from mlphonon.system.threads import one_blas_thread
 from mlphonon.units import GPA_PER_EV_PER_A3, J_PER_EV_MOL
-from mlphonon.workflow import Silent, compute_phonons
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 LEAST = 5
 """Volumes that an equation of state takes."""
@@ -62,86 +61,64 @@ class AtVolume:
         return self.phonons.stability.stable_by_threshold
 
 
-def quasi_harmonic(
+def compute_thermal_expansion(
     structure: Any,
-    potential: Any = "embedded",
-    settings: PhononSettings | None = None,
+    potential: Any = None,
+    settings: ThermalExpansionSettings | None = None,
     *,
+    born: Any = None,
     device: str = "auto",
     allow_pickle: bool = False,
     reporter: Reporter | None = None,
     **changes: Any,
-) -> QuasiHarmonic:
+) -> ThermalExpansion:
     """Compute the thermal expansion of a crystal in the quasi-harmonic approximation.
 
     Parameters
     ----------
-    structure : Atoms, pymatgen Structure, Crystal or path
-        The crystal.
-    potential : str, path, ASE calculator or Potential
-        As `compute_phonons` takes it; one.
-    settings : PhononSettings, optional
-        Of the harmonic phonons.
-    device : {"auto", "cpu", "cuda"}
-        Where a potential that is loaded by name or file runs.
-    allow_pickle : bool
-        Allow a pickled model file that nothing vouches for.
-    reporter : Reporter, optional
-        Is told what is being done.
+    structure : Atoms, pymatgen Structure, Crystal, path or Phonons
+        The crystal, or its harmonic phonons, which are then not computed again.
+    potential : str, path, ASE calculator or Potential, optional
+        By default the embedded one for a structure, and for phonons that they were made with.
+    settings : ThermalExpansionSettings, optional
+        Defaults otherwise.
+    born, device, allow_pickle, reporter
+        As `compute_phonons` takes them.
     **changes
-        Of `ExpansionSettings`: ``temperatures=(0, 1500, 10)``, ``anisotropic=True``, ...
+        Settings that differ from `settings`, by name: ``temperatures="0:1500:10"``,
+        ``anisotropic=True``, ``phonons={"min_length": 20}``, ...
 
     Returns
     -------
-    QuasiHarmonic
+    ThermalExpansion
 
     Raises
     ------
     MlphononError
-        If the crystal, a setting or the potential cannot be used, or imaginary modes leave too few
-        volumes.
+        If the crystal, a setting or the potential cannot be used, the crystal is not stable at
+        rest, or imaginary modes leave fewer than five volumes.
     """
-    from mlphonon.potentials.loading import load_potential
-    from mlphonon.potentials.several import refuse_several
+    chosen = ThermalExpansionSettings.make(settings, **changes)
+    start = harmonic_start(
+        structure,
+        potential,
+        chosen.phonons,
+        born=born,
+        device=device,
+        allow_pickle=allow_pickle,
+        reporter=reporter,
+    )
+    return _expand(start, chosen)
 
-    refuse_several(potential)
-    told, chosen = reporter or Silent(), make_expansion_settings(**changes)
-    with told.step("loading the potential", None):
-        engine = load_potential(potential, device=device, allow_pickle=allow_pickle)
-    phonons = compute_phonons(structure, engine, settings, reporter=told)
-    return expand(phonons, engine, chosen, told)
 
-
-def expand(
-    phonons: Phonons,
-    potential: Potential,
-    settings: ExpansionSettings,
-    reporter: Reporter | None = None,
-) -> QuasiHarmonic:
-    """Compute the expansion of a crystal whose phonons at rest are known.
-
-    Parameters
-    ----------
-    phonons : Phonons
-        At the minimum.
-    potential : Potential
-        The one they were made with.
-    settings : ExpansionSettings
-        Volumes and temperatures.
-    reporter : Reporter, optional
-        Is told what is being done.
-
-    Raises
-    ------
-    CrystalError
-        If the crystal is not stable at rest, or imaginary modes leave fewer than five volumes.
-    """
-    told = reporter or Silent()
+def _expand(start: HarmonicStart, settings: ThermalExpansionSettings) -> ThermalExpansion:
+    """Compute the expansion of a crystal whose phonons at rest are known."""
+    phonons, potential, told = start.phonons, start.potential, start.reporter
     if not phonons.stability.stable_by_threshold:
         raise CrystalError(
             f"{phonons.record.name} is not stable at rest: {phonons.stability.describe()}",
             "a quasi-harmonic calculation has no free energy for imaginary modes",
-            "see 'mlphonon phonons --explain', or use 'mlphonon anharmonic'",
+            "see 'mlphonon phonons --explain', or use 'mlphonon phonons-at-temperature'",
         )
     found = _Volumes(phonons, potential, settings, told)
     strains = np.linspace(settings.smallest, settings.largest, settings.volumes)
@@ -150,14 +127,14 @@ def expand(
     fitted, temperatures = _fit(points, settings, phonons)
     # A volume further, until that of the last temperature is among those computed.
     while (
-        len(temperatures) < len(settings.grid())
+        len(temperatures) < len(settings.fine_grid())
         and points[-1].stable
         and points[-1].strain + step <= settings.furthest
     ):
         points += found.at([points[-1].strain + step])
         fitted, temperatures = _fit(points, settings, phonons)
     said = _warnings(points, settings, temperatures, phonons)
-    axes = _axes(fitted)
+    axes = _axes(fitted, len(temperatures))
     if settings.anisotropic:
         volumes = points[0].strain, points[-1].strain
         axes = free_axes(phonons, potential, volumes, temperatures, settings.pressure, told)
@@ -167,7 +144,27 @@ def expand(
                 f"axes are known at {known.sum()} of {len(known)} temperatures: elsewhere their"
                 " free energy is least outside the cells that were computed"
             )
-    return _result(phonons, points, settings, (fitted, temperatures, axes, said))
+    fine = _Fit(fitted, temperatures, axes)
+    return _result(phonons, points, settings, fine, tuple(said))
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What phonopy fitted, on the fine grid as far as the volumes reach."""
+
+    fitted: Any
+    temperatures: np.ndarray
+    axes: Axes | None
+
+    def at(self, wanted: np.ndarray, values: Any) -> np.ndarray:
+        """Return values that were fitted, at temperatures between, shape (n_wanted, ...)."""
+        known = np.asarray(values)[: len(self.temperatures)]
+        index = np.searchsorted(self.temperatures, wanted - 1e-6)
+        if np.allclose(self.temperatures[index], wanted, atol=1e-6):
+            return np.asarray(known[index])
+        from scipy.interpolate import CubicSpline
+
+        return np.asarray(CubicSpline(self.temperatures, known)(wanted))
 
 
 @dataclass(frozen=True)
@@ -176,7 +173,7 @@ class _Volumes:
 
     phonons: Phonons
     potential: Potential
-    settings: ExpansionSettings
+    settings: ThermalExpansionSettings
     told: Reporter
 
     def at(self, strains: list[float]) -> list[AtVolume]:
@@ -207,7 +204,7 @@ def _is_cubic(phonons: Phonons) -> bool:
 
 
 def _fit(
-    points: list[AtVolume], settings: ExpansionSettings, phonons: Phonons
+    points: list[AtVolume], settings: ThermalExpansionSettings, phonons: Phonons
 ) -> tuple[Any, np.ndarray]:
     """Let phonopy fit; return its result and the temperatures whose volumes lie among those.
 
@@ -222,9 +219,9 @@ def _fit(
             f"{phonons.record.name} has imaginary modes at {len(points) - len(usable)} of"
             f" {len(points)} volumes",
             f"a quasi-harmonic calculation takes {LEAST} stable ones",
-            "see 'mlphonon phonons --explain', or use 'mlphonon anharmonic'",
+            "see 'mlphonon phonons --explain', or use 'mlphonon phonons-at-temperature'",
         )
-    grid = settings.grid()
+    grid = settings.fine_grid()
     step = grid[1] - grid[0]
     result = run_phonopy(
         [point.phonons.phonopy for point in usable],
@@ -245,7 +242,7 @@ def run_phonopy(
     phonopys: list[Phonopy],
     energies: list[float],
     temperatures: np.ndarray,
-    settings: ExpansionSettings,
+    settings: ThermalExpansionSettings,
     mesh: float,
 ) -> Any:
     """Run phonopy's quasi-harmonic fit on a Gamma-centred mesh.
@@ -284,25 +281,25 @@ def run_phonopy(
         )
 
 
-def _axes(fitted: Any) -> Axes | None:
+def _axes(fitted: Any, n_temperatures: int) -> Axes | None:
     lattice = fitted.lattice
     if lattice is None:
         return None
-    lengths = np.asarray(lattice.lattice_parameters)
+    lengths = np.asarray(lattice.lattice_parameters)[:n_temperatures]
     if np.ptp(lengths[0]) < 1e-3:
         return None
-    return Axes(lengths, np.asarray(lattice.axial_thermal_expansions))
+    return Axes(lengths, np.asarray(lattice.axial_thermal_expansions)[:n_temperatures])
 
 
 def _warnings(
     points: list[AtVolume],
-    settings: ExpansionSettings,
+    settings: ThermalExpansionSettings,
     temperatures: np.ndarray,
     phonons: Phonons,
 ) -> list[str]:
     said = []
-    wanted = settings.grid()[-1]
-    if not len(temperatures):
+    wanted = settings.fine_grid()[-1]
+    if not len(temperatures) or temperatures[-1] < settings.temperatures.values[0]:
         raise CrystalError(
             f"the volume of {phonons.record.name} lies outside those that were computed at every"
             " temperature",
@@ -327,11 +324,13 @@ def _warnings(
 def _result(
     phonons: Phonons,
     points: list[AtVolume],
-    settings: ExpansionSettings,
-    found: tuple[Any, np.ndarray, Axes | None, list[str]],
-) -> QuasiHarmonic:
-    fitted, temperatures, axes, said = found
-    n = len(temperatures)
+    settings: ThermalExpansionSettings,
+    fit: _Fit,
+    said: tuple[str, ...],
+) -> ThermalExpansion:
+    """Report at the temperatures that were asked for, as far as the volumes reach."""
+    fitted, asked = fit.fitted, settings.temperatures.values
+    wanted = asked[asked <= fit.temperatures[-1] + 1e-6]
     left_out = tuple(
         f"volume {100 * p.strain:+.1f} %,"
         f" lowest mode {p.phonons.stability.lowest_frequency_THz:.2f}"
@@ -339,25 +338,26 @@ def _result(
         for p in points
         if not p.stable
     )
+    axes = fit.axes
     if axes is not None:
-        axes = Axes(axes.lengths[:n], axes.expansions[:n])
-    return QuasiHarmonic(
-        temperatures=temperatures,
+        axes = Axes(fit.at(wanted, axes.lengths), fit.at(wanted, axes.expansions))
+    return ThermalExpansion(
+        temperatures=wanted,
         volumes=np.asarray(fitted.volumes),
         static_energies=np.array([p.energy for p in points if p.stable]),
-        helmholtz=np.asarray(fitted.helmholtz_volume)[:n],
-        equilibrium_volumes=np.asarray(fitted.equilibrium_volumes)[:n],
-        expansion=np.asarray(fitted.thermal_expansion)[:n],
-        bulk_moduli=GPA_PER_EV_PER_A3 * np.asarray(fitted.bulk_moduli)[:n],
-        heat_capacity=J_PER_EV_MOL * np.asarray(fitted.heat_capacity_P.heat_capacities)[:n],
-        gruneisen=np.asarray(fitted.gruneisen_parameters)[:n],
-        n_atoms=len(phonons.phonopy.primitive),
+        helmholtz=fit.at(wanted, fitted.helmholtz_volume),
+        equilibrium_volumes=fit.at(wanted, fitted.equilibrium_volumes),
+        expansion=fit.at(wanted, fitted.thermal_expansion),
+        bulk_moduli=GPA_PER_EV_PER_A3 * fit.at(wanted, fitted.bulk_moduli),
+        heat_capacity=J_PER_EV_MOL * fit.at(wanted, fitted.heat_capacity_P.heat_capacities),
+        gruneisen=fit.at(wanted, fitted.gruneisen_parameters),
+        n_atoms=len(phonons.atoms),
         axes=axes,
         record=ExpansionRecord(
-            settings=settings,
+            settings=settings.model_copy(update={"phonons": phonons.record.settings}),
             harmonic=phonons.record,
             left_out=left_out,
-            warnings=tuple(said),
+            warnings=said,
             verdict=anharmonic_verdict(phonons.trust),
         ),
     )

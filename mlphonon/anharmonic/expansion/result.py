@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from mlphonon.anharmonic.expansion.settings import ExpansionSettings
+from mlphonon.anharmonic.expansion.settings import ThermalExpansionSettings
 from mlphonon.anharmonic.verdict import describe_verdict
+from mlphonon.io.result import ArrayResult
 from mlphonon.phonons.record import Record
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 class ExpansionRecord(BaseModel):
@@ -22,7 +20,7 @@ class ExpansionRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    settings: ExpansionSettings
+    settings: ThermalExpansionSettings
     harmonic: Record
     """Of the phonons at rest."""
 
@@ -52,7 +50,7 @@ class Axes:
 
 
 @dataclass(frozen=True)
-class QuasiHarmonic:
+class ThermalExpansion(ArrayResult):
     """A crystal at temperatures, in the quasi-harmonic approximation.
 
     Everything is per primitive cell of `n_atoms` atoms.
@@ -84,6 +82,13 @@ class QuasiHarmonic:
     record : ExpansionRecord
         Where it came from.
     """
+
+    kind: ClassVar[str] = "thermal_expansion"
+    words: ClassVar[str] = "a thermal expansion"
+    format: ClassVar[int] = 2
+    figures: ClassVar[Mapping[str, str]] = {
+        "thermal_expansion.png": "mlphonon.report.expansion:plot_expansion"
+    }
 
     temperatures: np.ndarray
     volumes: np.ndarray
@@ -158,37 +163,20 @@ class QuasiHarmonic:
         lines += [f"  ! {text}" for text in record.warnings]
         return [*lines, describe_verdict(record.verdict)]
 
-    def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw free energies, expansion, bulk modulus and heat capacity."""
-        from mlphonon.report.expansion import plot_expansion
-        from mlphonon.report.figures import save_figure
-
-        figure = plot_expansion(self)
-        if path is not None:
-            save_figure(figure, Path(path))
-        return figure
-
-    def save(self, folder: str | Path) -> Path:
-        """Write all files of the result into `folder`; it appears whole or not at all.
-
-        Raises
-        ------
-        ResultError
-            If the folder cannot be written.
-        """
-        from mlphonon.anharmonic.expansion.files import save
-
-        return save(self, Path(folder))
-
-    @classmethod
-    def load(cls, folder: str | Path) -> QuasiHarmonic:
-        """Read back what `save` wrote.
-
-        Raises
-        ------
-        ResultError
-            If the folder does not hold a whole result.
-        """
-        from mlphonon.anharmonic.expansion.files import load
-
-        return load(Path(folder))
+    def table(self) -> dict[str, np.ndarray]:
+        """Return what depends on temperature, one row for each; heat capacity per mole of atoms."""
+        columns = {
+            "temperature_K": self.temperatures,
+            "volume_A3_per_primitive_cell": self.equilibrium_volumes,
+            "volumetric_expansion_per_K": self.expansion,
+            "linear_expansion_per_K": self.expansion / 3,
+            "bulk_modulus_GPa": self.bulk_moduli,
+            "C_P_J_per_K_mol_atoms": self.heat_capacity / self.n_atoms,
+            "gruneisen": self.gruneisen,
+        }
+        if self.axes is not None:
+            for name, lengths, slopes in zip(
+                "abc", self.axes.lengths.T, self.axes.expansions.T, strict=True
+            ):
+                columns |= {f"{name}_A": lengths, f"expansion_of_{name}_per_K": slopes}
+        return columns

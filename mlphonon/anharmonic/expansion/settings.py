@@ -1,22 +1,34 @@
-"""The settings of a quasi-harmonic calculation: each default, and the reason for it."""
+"""The settings of a thermal expansion: each default, and the reason for it."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
 
-from mlphonon.settings_base import checked_settings
+from mlphonon.settings import PhononSettings
+from mlphonon.settings_base import Settings
+from mlphonon.temperatures import TemperatureGrid
+
+STEP = 10.0
+"""K; slopes by differences over longer steps are wrong at low temperatures, where the expansion
+sets in: by a fifth at 100 K with steps of 100 K."""
+
+FEWEST = 4
+"""Steps: phonopy's slopes take three temperatures."""
 
 
-class ExpansionSettings(BaseModel):
-    """Everything that decides an expansion, apart from crystal, potential and harmonic settings."""
+class ThermalExpansionSettings(Settings):
+    """Everything that decides a thermal expansion, apart from crystal and potential."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    words: ClassVar[str] = "the thermal expansion"
 
-    temperatures: tuple[float, float, float] = (0.0, 1000.0, 10.0)
-    """First and last temperature and the step between, K. Slopes are differences over a step."""
+    phonons: PhononSettings = PhononSettings()
+    """Of the crystal at rest, and at every volume."""
+
+    temperatures: TemperatureGrid = TemperatureGrid("0:1000:10")
+    """K. Slopes are differences over a finer grid of its own (`fine_grid`)."""
 
     smallest: float = Field(default=-0.04, gt=-0.5, lt=0)
     """Relative change of the smallest volume."""
@@ -47,31 +59,15 @@ class ExpansionSettings(BaseModel):
     pressure: float = 0.0
     """GPa."""
 
-    @field_validator("temperatures", mode="before")
-    @classmethod
-    def _parse_temperatures(cls, value: Any) -> Any:
-        return tuple(value.split(":")) if isinstance(value, str) else value
+    def fine_grid(self) -> np.ndarray:
+        """Return temperatures in even steps of at most `STEP`, K, from zero to the last.
 
-    @field_validator("temperatures")
-    @classmethod
-    def _check_temperatures(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
-        first, last, step = value
-        if not (0 <= first < last and 0 < step <= (last - first) / 3):
-            raise ValueError("must be first:last:step with four temperatures at least")
-        return value
-
-    def grid(self) -> np.ndarray:
-        """Return the temperatures, K."""
-        first, last, step = self.temperatures
-        return first + step * np.arange(int(np.floor((last - first) / step + 1e-9)) + 1)
-
-
-def make_expansion_settings(**changes: Any) -> ExpansionSettings:
-    """Return the settings with changes.
-
-    Raises
-    ------
-    SettingsError
-        If a value cannot be used; one line that names it.
-    """
-    return checked_settings(ExpansionSettings, changes)
+        Every temperature of an even grid that begins at a multiple of its step is among them.
+        """
+        wanted = self.temperatures.values
+        last = float(wanted[-1])
+        steps = np.diff(wanted)
+        step = float(steps.min()) if len(steps) else STEP
+        step /= np.ceil(step / STEP - 1e-9)
+        count = max(int(np.ceil(last / step - 1e-9)), FEWEST)
+        return step * np.arange(count + 1)

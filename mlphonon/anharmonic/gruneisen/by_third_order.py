@@ -14,7 +14,7 @@ from mlphonon.system.threads import one_blas_thread
 if TYPE_CHECKING:
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 
 def gamma_by_third_order(

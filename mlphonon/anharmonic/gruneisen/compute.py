@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from mlphonon.anharmonic.gruneisen.result import (
     SOFT,
@@ -13,45 +12,33 @@ from mlphonon.anharmonic.gruneisen.result import (
     GruneisenRecord,
     heat_weights,
 )
+from mlphonon.anharmonic.gruneisen.settings import GruneisenSettings
+from mlphonon.anharmonic.harmonic import harmonic_start
 from mlphonon.anharmonic.strained import strained_phonons, volume_stretch
 from mlphonon.anharmonic.verdict import anharmonic_verdict
 from mlphonon.crystal.crystal import space_group_number
-from mlphonon.errors import PotentialError
 from mlphonon.system.threads import one_blas_thread
-from mlphonon.workflow import Silent
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
     from mlphonon.phonons.phonons import Phonons
-    from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 NONLINEAR = 0.1
 """Change of the mean with twice the strain above which a warning is given."""
 
 
-class GruneisenSettings(BaseModel):
-    """What decides Grueneisen parameters, apart from the phonons and the potential."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    strain: float = Field(default=0.005, gt=0, lt=0.1)
-    """Relative change of the volume, either way; a second pair is twice as far apart, to see that
-    frequencies answer in proportion."""
-
-    cell: Literal["shape", "isotropic"] = "shape"
-    """Whether the shape of a cell that is not cubic relaxes at its new volume."""
-
-    third_order: bool = False
-    """Compare with gamma by third-order force constants."""
-
-
-def gruneisen_parameters(
-    phonons: Phonons,
-    potential: Potential | None = None,
+def compute_gruneisen(
+    structure: Any,
+    potential: Any = None,
     settings: GruneisenSettings | None = None,
+    *,
+    born: Any = None,
+    device: str = "auto",
+    allow_pickle: bool = False,
     reporter: Reporter | None = None,
+    **changes: Any,
 ) -> Gruneisen:
     """Compute mode Grueneisen parameters from differences between volumes.
 
@@ -60,24 +47,35 @@ def gruneisen_parameters(
 
     Parameters
     ----------
-    phonons : Phonons
-        At the minimum.
-    potential : Potential, optional
-        The one they were made with; loaded by its name otherwise.
+    structure : Atoms, pymatgen Structure, Crystal, path or Phonons
+        The crystal, or its harmonic phonons, which are then not computed again.
+    potential : str, path, ASE calculator or Potential, optional
+        By default the embedded one for a structure, and for phonons that they were made with.
     settings : GruneisenSettings, optional
-        Strain.
-    reporter : Reporter, optional
-        Is told what is being done.
+        Defaults otherwise.
+    born, device, allow_pickle, reporter
+        As `compute_phonons` takes them.
+    **changes
+        Settings that differ from `settings`, by name: ``third_order=True``,
+        ``phonons={"min_length": 20}``, ...
 
     Raises
     ------
-    PotentialError
-        If the potential is not given and cannot be loaded as it was.
-    RelaxationError
-        If a strained crystal does not relax.
+    MlphononError
+        If the crystal, a setting or the potential cannot be used, or a strained crystal does not
+        relax.
     """
-    chosen, told = settings or GruneisenSettings(), reporter or Silent()
-    engine = potential or potential_of(phonons)
+    chosen = GruneisenSettings.make(settings, **changes)
+    start = harmonic_start(
+        structure,
+        potential,
+        chosen.phonons,
+        born=born,
+        device=device,
+        allow_pickle=allow_pickle,
+        reporter=reporter,
+    )
+    phonons, engine, told = start.phonons, start.potential, start.reporter
     number = space_group_number(phonons.record.spacegroup)
     shape = chosen.cell == "shape" and number < 195
     relaxes: Literal["shape", "none"] = "shape" if shape else "none"
@@ -112,8 +110,8 @@ def gruneisen_parameters(
         path_labels=phonons.bands().labels,
         third_order=by_third,
         record=GruneisenRecord(
+            settings=chosen.model_copy(update={"phonons": phonons.record.settings}),
             harmonic=phonons.record,
-            strain=chosen.strain,
             cell=relaxes,
             nonlinearity=nonlinearity,
             third_order_difference=difference,
@@ -121,34 +119,6 @@ def gruneisen_parameters(
             verdict=anharmonic_verdict(phonons.trust),
         ),
     )
-
-
-def potential_of(phonons: Phonons) -> Potential:
-    """Load the potential that phonons were made with.
-
-    Raises
-    ------
-    PotentialError
-        If there is none of its name, or its weights are others now.
-    """
-    from mlphonon.potentials.loading import load_potential
-
-    made_with = phonons.record.potential
-    if made_with.get("sha256") is None:
-        raise PotentialError(
-            f"potential '{made_with['name']}' cannot be loaded by its name",
-            "the phonons say nothing of its weights",
-            "give it: phonons.gruneisen(potential)",
-        )
-    dtype = made_with["dtype"] if made_with["dtype"] in ("float32", "float64") else "float64"
-    found = load_potential(made_with["name"], dtype=dtype)
-    if found.info.sha256 != made_with["sha256"]:
-        raise PotentialError(
-            f"the weights of potential '{made_with['name']}' are others than those of the phonons",
-            f"{str(found.info.sha256)[:8]}... and {str(made_with['sha256'])[:8]}...",
-            "compute the phonons again, or give the potential",
-        )
-    return found
 
 
 def _differences(phonons: Phonons, larger: Phonopy, smaller: Phonopy) -> Any:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from mlphonon.anharmonic.gruneisen.settings import GruneisenSettings
 from mlphonon.anharmonic.verdict import describe_verdict
+from mlphonon.io.result import ArrayResult
 from mlphonon.phonons.record import Record
 from mlphonon.units import KELVIN_PER_THZ
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SOFT = 0.05
 """THz; below, gamma of a mode is a quotient of two small numbers and is left out of means."""
@@ -25,10 +24,8 @@ class GruneisenRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    settings: GruneisenSettings
     harmonic: Record
-    strain: float
-    """Relative change of the volume, either way."""
-
     cell: str
     """What relaxed in the strained cells with the positions: "shape" or "none"."""
 
@@ -43,7 +40,7 @@ class GruneisenRecord(BaseModel):
 
 
 @dataclass(frozen=True)
-class Gruneisen:
+class Gruneisen(ArrayResult):
     """Mode Grueneisen parameters gamma = -d ln(frequency) / d ln(volume).
 
     Attributes
@@ -67,6 +64,13 @@ class Gruneisen:
     record : GruneisenRecord
         Where it came from.
     """
+
+    kind: ClassVar[str] = "gruneisen"
+    words: ClassVar[str] = "Grueneisen parameters"
+    format: ClassVar[int] = 2
+    figures: ClassVar[Mapping[str, str]] = {
+        "gruneisen.png": "mlphonon.report.gruneisen:plot_gruneisen"
+    }
 
     qpoints: np.ndarray
     weights: np.ndarray
@@ -114,7 +118,7 @@ class Gruneisen:
         record, stiff = self.record, self.frequencies > SOFT
         lines = [
             f"{record.harmonic.name}: Grueneisen parameters from volumes of +-"
-            f"{100 * record.strain:g} %, potential {record.harmonic.potential['name']}",
+            f"{100 * record.settings.strain:g} %, potential {record.harmonic.potential['name']}",
             f"  mean {self.mean(100.0):.3f} at 100 K, {self.mean(300.0):.3f} at 300 K,"
             f" {self.mean(3000.0):.3f} classically; modes from {self.gamma[stiff].min():.2f} to"
             f" {self.gamma[stiff].max():.2f}; twice the strain changes it by"
@@ -128,40 +132,17 @@ class Gruneisen:
         lines += [f"  ! {text}" for text in record.warnings]
         return [*lines, describe_verdict(record.verdict)]
 
-    def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw gamma along the band path, against frequency, and its mean."""
-        from mlphonon.report.figures import save_figure
-        from mlphonon.report.gruneisen import plot_gruneisen
-
-        figure = plot_gruneisen(self)
-        if path is not None:
-            save_figure(figure, Path(path))
-        return figure
-
-    def save(self, folder: str | Path) -> Path:
-        """Write all files of the result into `folder`; it appears whole or not at all.
-
-        Raises
-        ------
-        ResultError
-            If the folder cannot be written.
-        """
-        from mlphonon.anharmonic.gruneisen.files import save
-
-        return save(self, Path(folder))
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Gruneisen:
-        """Read back what `save` wrote.
-
-        Raises
-        ------
-        ResultError
-            If the folder does not hold a whole result.
-        """
-        from mlphonon.anharmonic.gruneisen.files import load
-
-        return load(Path(folder))
+    def table(self) -> dict[str, np.ndarray]:
+        """Return frequency and gamma of every mode of the mesh, and what each counts."""
+        counts = np.repeat(self.weights, self.frequencies.shape[1])
+        columns = {
+            "frequency_THz": self.frequencies.ravel(),
+            "gruneisen": self.gamma.ravel(),
+            "weight": counts,
+        }
+        if self.third_order is not None:
+            columns["gruneisen_by_third_order"] = self.third_order.ravel()
+        return columns
 
 
 def heat_weights(frequencies: np.ndarray, weights: np.ndarray, temperature: float) -> np.ndarray:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def self_consistent_phonons(
     PotentialError
         If a pressure is asked for and the potential gives no stress.
     """
-    from mlphonon.workflow import Silent
+    from mlphonon.reporter import Silent
 
     settings, reporter = settings or SschaSettings(), reporter or Silent()
     check_temperature(temperature, settings.statistics)

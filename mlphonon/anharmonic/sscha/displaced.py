@@ -12,7 +12,7 @@ from mlphonon.crystal.supercell import choose_supercell
 from mlphonon.force_constants.cells import reordered
 from mlphonon.force_constants.displacements import make_supercell
 from mlphonon.force_constants.planning import plan_force_constants
-from mlphonon.settings import make_settings
+from mlphonon.settings import PhononSettings
 from mlphonon.system.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Displaced:
         if min_length is None and settings.supercell_matrix() is not None:
             return cls._own(phonons)
         min_length = min_length or MIN_LENGTH
-        free = make_settings(settings, supercell="auto", min_length=min_length)
+        free = PhononSettings.make(settings, supercell="auto", min_length=min_length)
         crystal = make_crystal(phonons.atoms, settings.symprec)
         matrix = choose_supercell(crystal, phonons.atoms, free)
         if abs(np.linalg.det(matrix)) > abs(np.linalg.det(large.supercell_matrix)) - 0.5:

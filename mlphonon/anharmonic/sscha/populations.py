@@ -21,7 +21,7 @@ from mlphonon.anharmonic.sscha.samples import Population, Samples
 
 if TYPE_CHECKING:
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 
 @dataclass(frozen=True)

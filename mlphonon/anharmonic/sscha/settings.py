@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from mlphonon.errors import SettingsError
+from mlphonon.settings_base import Settings
 
 Statistics = Literal["quantum", "classical"]
 
+HOTTEST = 1e5
+"""K; no crystal is a tenth as hot."""
 
-class SschaSettings(BaseModel):
+
+class SschaSettings(Settings):
     """Everything that decides what self-consistent phonons are, apart from the temperature.
 
     Lengths in A, frequencies in THz, pressures in GPa.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    words: ClassVar[str] = "method 'sscha'"
 
-    min_length: float | None = Field(default=None, gt=0)
+    min_length: float | None = Field(default=None, gt=0, le=200)
     """Least height of the supercell that is displaced, A; 10 unless the supercell of the harmonic
     phonons was asked for, which is then used. What temperature changes in a smaller supercell is
     added to the harmonic force constants of a larger one."""
@@ -28,12 +31,12 @@ class SschaSettings(BaseModel):
     statistics: Statistics = "quantum"
     """What atoms are distributed by; classical atoms come to rest at 0 K."""
 
-    snapshots: int = Field(default=100, ge=8)
+    snapshots: int = Field(default=100, ge=8, le=100_000)
     """Displaced supercells that are drawn and evaluated together, in pairs of opposites: what is
     odd in a displacement then falls out of the averages of what is even, and the other way
     round."""
 
-    max_populations: int = Field(default=12, ge=1)
+    max_populations: int = Field(default=12, ge=1, le=1000)
     """How many times so many are drawn at most."""
 
     tolerance: float = Field(default=0.02, gt=0)
@@ -62,7 +65,7 @@ class SschaSettings(BaseModel):
     stress_tolerance: float = Field(default=0.05, gt=0)
     """Of that pressure, GPa: with a bulk modulus of 50 GPa, a thousandth of the volume."""
 
-    max_cell_steps: int = Field(default=10, ge=1)
+    max_cell_steps: int = Field(default=10, ge=1, le=1000)
     """Cells that are tried at most."""
 
     hessian: bool = False
@@ -85,8 +88,10 @@ class SschaSettings(BaseModel):
 
 def check_temperature(temperature: float, statistics: Statistics) -> None:
     """Raise `SettingsError` if there are no such atoms at a temperature, K."""
-    if not 0 <= temperature < math.inf:
-        raise SettingsError(f"temperature {temperature:g} K cannot be used", fix="give 0 or more")
+    if not 0 <= temperature <= HOTTEST:
+        raise SettingsError(
+            f"temperature {temperature:g} K cannot be used", fix=f"give 0 to {HOTTEST:g}"
+        )
     if temperature == 0 and statistics == "classical":
         raise SettingsError(
             "classical atoms do not move at 0 K",

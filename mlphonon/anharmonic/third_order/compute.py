@@ -14,14 +14,14 @@ from mlphonon.anharmonic.third_order.settings import ThirdOrderSettings
 from mlphonon.anharmonic.third_order.supercell import choose_matrix, make_phono3py
 from mlphonon.force_constants.cells import to_ase
 from mlphonon.potentials.potential import check_elements
+from mlphonon.reporter import Silent
 from mlphonon.system.threads import one_blas_thread
-from mlphonon.workflow import Silent
 
 if TYPE_CHECKING:
     from mlphonon.crystal.crystal import Crystal
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
-    from mlphonon.workflow import Reporter
+    from mlphonon.reporter import Reporter
 
 
 def compute_third_order(

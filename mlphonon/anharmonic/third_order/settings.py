@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from mlphonon.anharmonic.third_order.result import Route
-from mlphonon.settings_base import checked_settings
+from mlphonon.settings_base import Settings
 
 
-class ThirdOrderSettings(BaseModel):
+class ThirdOrderSettings(Settings):
     """Everything that decides the third order, apart from the harmonic phonons and potential."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    words: ClassVar[str] = "the third order"
 
     method: Literal["auto"] | Route = "auto"
     """Displaced pairs; random displacements of all atoms; second derivatives of displaced
@@ -23,11 +23,11 @@ class ThirdOrderSettings(BaseModel):
     """3 or 9 integers in terms of the cell as it was given, or "harmonic": that of the phonons;
     chosen by `min_length` otherwise."""
 
-    min_length: float = Field(default=10.0, gt=0)
+    min_length: float = Field(default=10.0, gt=0, le=200)
     """Least perpendicular height of the automatic supercell, A. Third-order force constants are
     shorter-ranged than second: most of the published ones are of 2x2x2 conventional cells."""
 
-    max_atoms: int = Field(default=400, ge=1)
+    max_atoms: int = Field(default=400, ge=1, le=100_000)
     """Most atoms in the supercell."""
 
     cutoff: float | None = Field(default=None, gt=0)
@@ -58,14 +58,3 @@ class ThirdOrderSettings(BaseModel):
         if isinstance(value, tuple) and len(value) not in (3, 9):
             raise ValueError("must be 'auto', 'harmonic', 3 or 9 whole numbers")
         return value
-
-
-def make_third_order_settings(**changes: Any) -> ThirdOrderSettings:
-    """Return the settings with changes.
-
-    Raises
-    ------
-    SettingsError
-        If a value cannot be used; one line that names it.
-    """
-    return checked_settings(ThirdOrderSettings, changes, "the third order")

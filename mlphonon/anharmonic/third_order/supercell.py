@@ -8,7 +8,7 @@ import numpy as np
 
 from mlphonon.crystal.crystal import Crystal, make_crystal
 from mlphonon.crystal.supercell import choose_supercell
-from mlphonon.settings import make_settings
+from mlphonon.settings import PhononSettings
 
 if TYPE_CHECKING:
     from phono3py import Phono3py
@@ -38,7 +38,7 @@ def choose_matrix(
     """
     if settings.supercell == "harmonic":
         return np.array(phonons.phonopy.supercell_matrix)
-    chosen = make_settings(
+    chosen = PhononSettings.make(
         phonons.record.settings,
         supercell="auto" if settings.supercell is None else settings.supercell,
         min_length=settings.min_length,

@@ -31,7 +31,7 @@ SETS = {
 }
 
 
-def find_reference(name: str, folder: Path | None = None) -> ReferenceSet:
+def find_reference(name: str, folder: str | Path | None = None) -> ReferenceSet:
     """Return the set called `name`; ``"folder"`` is what lies in `folder`.
 
     Raises
@@ -45,7 +45,7 @@ def find_reference(name: str, folder: Path | None = None) -> ReferenceSet:
                 "the set 'folder' is phonopy calculations of your own",
                 fix="give the folder that holds them with --data",
             )
-        return folder_reference(folder)
+        return folder_reference(Path(folder))
     if name in SETS:
         return SETS[name]
     alike = difflib.get_close_matches(name, [*SETS, "folder"], n=2, cutoff=0.4)
@@ -56,14 +56,16 @@ def find_reference(name: str, folder: Path | None = None) -> ReferenceSet:
     )
 
 
-def select_crystals(reference: ReferenceSet, folder: Path, limit: int | None = None) -> Crystals:
+def select_crystals(
+    reference: ReferenceSet, folder: str | Path, limit: int | None = None
+) -> Crystals:
     """Return what reads each crystal of a set, in an order that is fair and always the same.
 
     Parameters
     ----------
     reference : ReferenceSet
         The set.
-    folder : Path
+    folder : str or Path
         Its folder of data.
     limit : int, optional
         Only the first so many: a sample of the set, which a larger one contains.
@@ -77,14 +79,14 @@ def select_crystals(reference: ReferenceSet, folder: Path, limit: int | None = N
     """
     if limit is not None and limit < 1:
         raise SettingsError(f"the number of crystals must be above zero, not {limit}")
-    crystals = reference.read(folder)
+    crystals = reference.read(Path(folder))
     if not crystals:
         raise ResultError(f"there is no crystal of {reference.name} in {folder}")
     return {key: crystals[key] for key in in_fair_order(crystals)[:limit]}
 
 
 def read_reference(
-    reference: ReferenceSet, folder: Path, limit: int | None = None
+    reference: ReferenceSet, folder: str | Path, limit: int | None = None
 ) -> Iterator[ReferenceCrystal]:
     """Read the crystals of `select_crystals` one at a time.
 

@@ -11,14 +11,14 @@ from mlphonon.potentials.named.cache import OFFLINE_VARIABLE, cache_folder, is_o
 from mlphonon.potentials.named.downloading import DownloadError, download
 
 
-def data_folder(reference: ReferenceSet, given: Path | None, progress: bool = True) -> Path:
+def data_folder(reference: ReferenceSet, given: str | Path | None, progress: bool = True) -> Path:
     """Return the folder of data of a set; what it lacks is downloaded once, if it can be.
 
     Parameters
     ----------
     reference : ReferenceSet
         What is to be read.
-    given : Path, optional
+    given : str or Path, optional
         A user's folder, which is taken as it is; without one, that in the cache.
     progress : bool
         Say on stderr what is downloaded, with a bar if it is a terminal.
@@ -31,7 +31,7 @@ def data_folder(reference: ReferenceSet, given: Path | None, progress: bool = Tr
         If the cache cannot be written.
     """
     if given is not None:
-        return given
+        return Path(given)
     folder = cache_folder() / "data"
     missing = [file for file in reference.files if not (folder / file.path).is_file()]
     apart = next((file.path for file in missing if file.url is None), None)

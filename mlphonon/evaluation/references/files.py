@@ -9,7 +9,7 @@ from mlphonon.evaluation.references.reference import ReferenceSet
 from mlphonon.potentials.named.store import sha256_of
 
 
-def check_files(reference: ReferenceSet, folder: Path) -> list[str]:
+def check_files(reference: ReferenceSet, folder: str | Path) -> list[str]:
     """Check that the files of a set are there, and note those that nobody has vouched for.
 
     Data runs no code, so what is not known is used, and the user told; of sets whose files are
@@ -25,6 +25,7 @@ def check_files(reference: ReferenceSet, folder: Path) -> list[str]:
     ResultError
         If a file is missing.
     """
+    folder = Path(folder)
     _present(reference, folder)
     found = {file.path: sha256_of(folder / file.path) for file in reference.files if file.sha256}
     return [
@@ -35,7 +36,7 @@ def check_files(reference: ReferenceSet, folder: Path) -> list[str]:
     ]
 
 
-def file_digests(reference: ReferenceSet, folder: Path) -> dict[str, str]:
+def file_digests(reference: ReferenceSet, folder: str | Path) -> dict[str, str]:
     """Return the SHA-256 of each file that is read, by its path in the folder of data.
 
     Raises
@@ -45,6 +46,7 @@ def file_digests(reference: ReferenceSet, folder: Path) -> dict[str, str]:
     PotentialError
         If one cannot be read.
     """
+    folder = Path(folder)
     paths = _present(reference, folder)
     return {path.relative_to(folder).as_posix(): sha256_of(path) for path in paths}
 

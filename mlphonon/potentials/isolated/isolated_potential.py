@@ -280,10 +280,6 @@ class IsolatedPotential:
         """What the engine must know of this potential."""
         return self._info
 
-    @property
-    def training_space(self) -> None:
-        """What it was taught is not known."""
-
     def evaluate(
         self, structures: Sequence[Atoms], progress: ProgressCallback | None = None
     ) -> list[Evaluation]:

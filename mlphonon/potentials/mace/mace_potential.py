@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from mlphonon.potentials.batches import (
 )
 from mlphonon.potentials.cores import cores, side_by_side
 from mlphonon.potentials.mace.descriptors import invariant_features
+from mlphonon.potentials.mace.graphs import GraphMaker, n_edges
 from mlphonon.potentials.mace.kernels import accelerate, probe_structure, require_same_forces
 from mlphonon.potentials.memory import PEAK, MemoryModel, available_memory, count_kept
 from mlphonon.potentials.potential import (
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
     from mace.data import AtomicData
 
-    from mlphonon.potentials.named.catalogue import CatalogueEntry
     from mlphonon.potentials.training_space import TrainingSpace
 
 
@@ -45,7 +44,30 @@ ROUGH_BYTES = 1_000_000
 """More than any MACE takes for a pair of neighbours (0.04 to 0.25 MB were measured): where this
 much is there, nothing needs to be counted."""
 
-_ONE_AT_A_TIME = threading.Lock()
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """What is known of the weights of a model, apart from the model itself.
+
+    Attributes
+    ----------
+    name : str
+        How the potential is called in results.
+    sha256 : str, optional
+        Digest of the file they come from.
+    functional : str, optional
+        The density functional they were trained on.
+    tested : bool
+        Whether they were run by those who put them into the catalogue.
+    training_space : TrainingSpace, optional
+        The environments they were trained on.
+    """
+
+    name: str
+    sha256: str | None = None
+    functional: str | None = None
+    tested: bool = True
+    training_space: TrainingSpace | None = None
 
 
 class MacePotential:
@@ -55,50 +77,47 @@ class MacePotential:
     ----------
     model : torch.nn.Module
         A MACE energy model (``ScaleShiftMACE`` or ``MACE``).
-    name : str
-        How it is called in results.
+    weights : WeightsInfo
+        What is known of its weights; a training space of other weights is refused.
+    head : str, optional
+        Head of a multi-head model; needed where it has several.
     device : {"cpu", "cuda", ...}
         A torch device.
     dtype : {"float64", "float32"}
         Precision of the weights and of all arithmetic. Differences of forces need float64.
-    sha256 : str, optional
-        Digest of the weights, for provenance.
-    head : str, optional
-        Head of a multi-head model; needed where it has several.
-    entry : CatalogueEntry, optional
-        What the catalogue knows of it.
     kernels : {"auto", "plain"}
-        The quickest arithmetic there is, or mace's own.
-    training_space : TrainingSpace, optional
-        The environments it was taught; refused if it belongs to other weights.
+        The fastest arithmetic there is, or mace's own.
+
+    Raises
+    ------
+    PotentialError
+        If the precision or the head is unknown, there are several heads and none is named, or
+        fast kernels change forces.
     """
 
     def __init__(
         self,
         model: torch.nn.Module,
+        weights: WeightsInfo,
         *,
-        name: str,
+        head: str | None = None,
         device: str = "cpu",
         dtype: str = "float64",
-        sha256: str | None = None,
-        head: str | None = None,
-        entry: CatalogueEntry | None = None,
         kernels: str = "auto",
-        training_space: TrainingSpace | None = None,
     ) -> None:
         import torch
 
         if dtype not in ("float32", "float64"):
             raise PotentialError(f"dtype '{dtype}' is unknown", fix="use float32 or float64")
-        if training_space is not None:
-            training_space.require(sha256, name)
-        self._training_space = training_space
+        if weights.training_space is not None:
+            weights.training_space.require(weights.sha256, weights.name)
         native = str(next(model.parameters()).dtype).removeprefix("torch.")
+        self._weights = weights
         self._model = model.to(device=device, dtype=getattr(torch, dtype)).eval()
-        self._heads = tuple(getattr(model, "heads", None) or ("Default",))
-        self._head = self._choose_head(name, head)
-        cutoff = float(model.r_max)
-        self._numbers = tuple(int(z) for z in model.atomic_numbers)
+        heads = heads_of(model)
+        self._head = choose_head(weights.name, heads, head)
+        numbers = tuple(int(z) for z in model.atomic_numbers)
+        self._graphs = GraphMaker(numbers, float(model.r_max), heads, self._head, dtype)
         self._on_gpu = torch.device(device).type == "cuda"
         self._batcher = Batcher(CudaMemory(device) if self._on_gpu else None)
         self._other: MacePotential | None = None
@@ -106,21 +125,22 @@ class MacePotential:
         self._made_of: torch.nn.Module | None = None
         self._memory_models: dict[bool, MemoryModel] = {}
         self._info = PotentialInfo(
-            name=name,
+            name=weights.name,
             backend="mace",
             dtype=dtype,
             device=str(device),
-            elements=frozenset(self._numbers),
-            cutoff=cutoff,
-            receptive_field=cutoff * int(model.num_interactions),
+            elements=frozenset(numbers),
+            cutoff=self._graphs.cutoff,
+            receptive_field=self._graphs.cutoff * int(model.num_interactions),
             batched=True,
             differentiable=True,
-            sha256=sha256,
+            sha256=weights.sha256,
             kernels="e3nn",
             native_dtype=native,
-            functional=None if entry is None else entry.functional,
+            functional=weights.functional,
+            head=self._head if len(heads) > 1 else None,
             conservative=True,
-            tested=entry is None or entry.tested is not None,
+            tested=weights.tested,
         )
         if kernels != "plain":
             self._accelerate()
@@ -128,36 +148,17 @@ class MacePotential:
             parameter.requires_grad_(False)
 
     def _accelerate(self) -> None:
-        """Take quicker kernels; those of another program only if they change no force."""
+        """Take faster kernels; those of another program only if they change no force."""
         plain = self._model
         quick, kernels = accelerate(plain, self._info.device)
         if quick is not plain:
-            probe = probe_structure(self._numbers[0])
+            probe = probe_structure(self._graphs.numbers[0])
             expected = self.evaluate([probe])[0].forces
             self._model = quick
             forces = self.evaluate([probe])[0].forces
             require_same_forces(expected, forces, kernels, self._info.dtype)
             self._made_of = plain.to("cpu")
         self._info = replace(self._info, kernels=kernels)
-
-    def _choose_head(self, name: str, head: str | None) -> str:
-        if head is not None:
-            if head not in self._heads:
-                raise PotentialError(
-                    f"potential '{name}' has no head '{head}'",
-                    f"its heads are {', '.join(self._heads)}",
-                )
-            return head
-        if len(self._heads) == 1:
-            return self._heads[0]
-        defaults = [known for known in self._heads if known.lower() == "default"]
-        if not defaults:
-            raise PotentialError(
-                f"potential '{name}' has several heads",
-                "each was trained on other data and gives other phonons",
-                f"name one with --head: {', '.join(self._heads)}",
-            )
-        return defaults[0]
 
     @property
     def info(self) -> PotentialInfo:
@@ -166,23 +167,27 @@ class MacePotential:
 
     @property
     def model(self) -> torch.nn.Module:
-        """The torch module, for those who differentiate it themselves."""
+        """The torch module (see `TrainablePotential`)."""
         return self._model
 
     @property
     def head(self) -> str:
-        """The head that is asked."""
+        """The head that is asked (see `TrainablePotential`)."""
         return self._head
 
     @property
     def training_space(self) -> TrainingSpace | None:
-        """The environments it was taught; None where nobody wrote them down."""
-        return self._training_space
+        """The environments it was trained on; None where nobody wrote them down."""
+        return self._weights.training_space
 
     def descriptors(self, atoms: Atoms) -> np.ndarray:
-        """Return invariant node features of all layers (see `DescribedPotential`)."""
+        """Return invariant node features of all layers (see `DescriptorPotential`)."""
         check_elements(self._info, [atoms])
-        return invariant_features(self._model, self._graph(atoms), self._info.device)
+        return invariant_features(self._model, self.graph(atoms), self._info.device)
+
+    def graph(self, atoms: Atoms) -> AtomicData:
+        """Return the neighbour graph of one structure, in the precision of this potential."""
+        return self._graphs.make(atoms)
 
     def evaluate(
         self, structures: Sequence[Atoms], progress: ProgressCallback | None = None
@@ -190,14 +195,14 @@ class MacePotential:
         """Evaluate structures in batches of graphs (see `Potential.evaluate`)."""
         check_elements(self._info, structures)
         results: list[Evaluation] = []
-        graphs = (self._graph(atoms) for atoms in structures)
+        graphs = (self.graph(atoms) for atoms in structures)
         at_once = 1
         if not self._on_gpu and len(structures) > 1:
-            largest = self._graph(max(structures, key=len))
+            largest = self.graph(max(structures, key=len))
             at_once = self._fitting(min(cores(), len(structures)), largest, rows=False)
         try:
             with side_by_side(at_once) as apply:
-                for done in self._batcher.run(graphs, _edges, self._run, at_once, apply):
+                for done in self._batcher.run(graphs, n_edges, self._run, at_once, apply):
                     results.extend(done)
                     if progress is not None:
                         progress(len(done))
@@ -220,10 +225,10 @@ class MacePotential:
         check_elements(self._info, [atoms])
         if not displacements:
             return np.empty((0, len(atoms), 3))
-        graph = self._graph(atoms)
+        graph = self.graph(atoms)
         copies, at_once = 1, 1
         if self._on_gpu:
-            wanted = max(1, GPU_EDGES // max(1, _edges(graph)))
+            wanted = max(1, GPU_EDGES // max(1, n_edges(graph)))
             copies = self._fitting(min(wanted, len(displacements)), graph, rows=True)
         else:
             at_once = self._fitting(min(cores(), len(displacements)), graph, rows=True)
@@ -253,12 +258,10 @@ class MacePotential:
         if self._other is None:
             self._other = MacePotential(
                 copy.deepcopy(self._model),
-                name=self._info.name,
+                self._weights,
+                head=self._head,
                 device=self._info.device,
                 dtype=dtype,
-                sha256=self._info.sha256,
-                head=self._head,
-                training_space=self._training_space,
                 kernels="plain",  # the model has its kernels already
             )
             self._other._info = replace(self._other._info, kernels=self._info.kernels)
@@ -280,10 +283,10 @@ class MacePotential:
             return self
         plain = MacePotential(
             plain_copy(self._model if self._made_of is None else self._made_of),
-            name=self._info.name,
+            self._weights,
+            head=self._head,
             device=self._info.device,
             dtype=self._info.dtype,
-            head=self._head,
             kernels="plain",
         )
         plain._info = replace(self._info, kernels="e3nn")
@@ -291,10 +294,10 @@ class MacePotential:
 
     def memory(self, atoms: Atoms, rows: bool = False, at_once: int = 1) -> int:
         """Predict the most memory that a calculation takes (see `DifferentiablePotential`)."""
-        return self._memory_of(self._graph(atoms), rows, at_once)
+        return self._memory_of(self.graph(atoms), rows, at_once)
 
     def _memory_of(self, graph: AtomicData, rows: bool, at_once: int) -> int:
-        kept = self._memory_model(rows).kept(int(graph.num_nodes), _edges(graph))
+        kept = self._memory_model(rows).kept(int(graph.num_nodes), n_edges(graph))
         # Rows that run side by side share what is kept.
         return int(kept * (1 + (PEAK - 1) * at_once if rows else PEAK * at_once))
 
@@ -302,21 +305,21 @@ class MacePotential:
         """Return what forces or second derivatives take, counted once on small crystals."""
         if rows in self._memory_models:
             return self._memory_models[rows]
-        dense = probe_structure(self._numbers[0])
+        dense = probe_structure(self._graphs.numbers[0])
         sparse = dense.copy()
         sparse.set_cell(1.25 * dense.cell.array, scale_atoms=True)
         probes = (dense, sparse, dense.repeat((2, 1, 1)))
         run = self._differentiable_forces if rows else lambda graph: self._run([graph])
         counts = [
-            (int(graph.num_nodes), _edges(graph), count_kept(partial(run, graph)))
-            for graph in map(self._graph, probes)
+            (int(graph.num_nodes), n_edges(graph), count_kept(partial(run, graph)))
+            for graph in map(self.graph, probes)
         ]
         return self._memory_models.setdefault(rows, MemoryModel.from_counts(counts))
 
     def _fitting(self, wanted: int, graph: AtomicData, rows: bool) -> int:
         """Return how many can run at once: as many as wanted, if memory allows."""
         free = SHARE * available_memory(self._info.device)
-        if wanted * _edges(graph) * ROUGH_BYTES <= free:
+        if wanted * n_edges(graph) * ROUGH_BYTES <= free:
             return wanted
         copied = rows and self._on_gpu
         while wanted > 1:
@@ -344,30 +347,6 @@ class MacePotential:
             head=self._head,
         )
 
-    def _graph(self, atoms: Atoms) -> AtomicData:
-        """Build the neighbour graph of one structure."""
-        from mace.data import AtomicData, Configuration
-        from mace.tools import AtomicNumberTable
-        from mace.tools.torch_tools import default_dtype
-
-        configuration = Configuration(
-            atomic_numbers=atoms.numbers,
-            positions=atoms.positions,
-            properties={},
-            property_weights={},
-            cell=atoms.cell.array,
-            pbc=tuple(bool(p) for p in atoms.pbc),
-            head=self._head,
-        )
-        # The precision of new tensors is one for the whole program.
-        with _ONE_AT_A_TIME, default_dtype(self._info.dtype):
-            return AtomicData.from_config(
-                configuration,
-                z_table=AtomicNumberTable(list(self._numbers)),
-                cutoff=float(self._info.cutoff or 0.0),
-                heads=list(self._heads),
-            )
-
     def _run(self, graphs: list[AtomicData]) -> list[Evaluation]:
         """Run the model on one batch."""
         from mace.tools.torch_geometric.batch import Batch
@@ -386,5 +365,27 @@ class MacePotential:
         ]
 
 
-def _edges(graph: AtomicData) -> int:
-    return int(graph.edge_index.shape[1])
+def heads_of(model: torch.nn.Module) -> tuple[str, ...]:
+    """Return the names of the heads of a MACE; older ones have no names."""
+    return tuple(getattr(model, "heads", None) or ("Default",))
+
+
+def choose_head(name: str, heads: Sequence[str], head: str | None) -> str:
+    """Return the head that is asked for, or the only one.
+
+    Raises
+    ------
+    PotentialError
+        If there is none of that name, or there are several and none is named.
+    """
+    if head is None and len(heads) > 1:
+        raise PotentialError(
+            f"potential '{name}' has several heads",
+            "each was trained on other data and gives other phonons",
+            f"name one with --head (head=...): {', '.join(heads)}",
+        )
+    if head is not None and head not in heads:
+        raise PotentialError(
+            f"potential '{name}' has no head '{head}'", f"its heads are {', '.join(heads)}"
+        )
+    return head or heads[0]

@@ -75,7 +75,8 @@ def load_named(
         receptive_field=entry.receptive_field,
         sha256=sha256,
         native_dtype=family.dtypes[0],
-        functional=entry.functional if head is None else f"{entry.functional}, head {head}",
+        functional=entry.functional,
+        head=head,
         conservative=entry.conservative,
         tested=entry.tested is not None,
     )

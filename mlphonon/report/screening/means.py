@@ -12,7 +12,7 @@ from mlphonon.screening.ranking.table import Table
 
 
 @dataclass(frozen=True)
-class Mean:
+class ElementMean:
     """A mean over crystals.
 
     Attributes
@@ -27,7 +27,7 @@ class Mean:
     count: int
 
 
-def means_by_element(table: Table, quantity: str) -> dict[str, Mean]:
+def means_by_element(table: Table, quantity: str) -> dict[str, ElementMean]:
     """Return the mean over all crystals that contain an element, for each that one contains.
 
     Parameters
@@ -48,5 +48,5 @@ def means_by_element(table: Table, quantity: str) -> dict[str, Mean]:
     for symbol in chemical_symbols[1:]:
         inside = known & evaluate(f"{HAS}('{symbol}')", table, "condition")
         if inside.any():
-            found[symbol] = Mean(float(values[inside].mean()), int(inside.sum()))
+            found[symbol] = ElementMean(float(values[inside].mean()), int(inside.sum()))
     return found

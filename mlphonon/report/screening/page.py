@@ -77,12 +77,12 @@ class Summary:
     heat: str = "debye_temperature"
 
 
-def write_page(path: Path, summary: Summary) -> None:
+def write_page(path: str | Path, summary: Summary) -> None:
     """Write the page; it appears whole or not at all.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         Of the file, such as ``campaign.html``.
     summary : Summary
         What it says.
@@ -103,7 +103,7 @@ def write_page(path: Path, summary: Summary) -> None:
     ]
     page = document(summary.title, CSS, filter(None, parts))
     try:
-        write_whole(path, page)
+        write_whole(Path(path), page)
     except OSError as error:
         raise ResultError(f"cannot write {path}", error.strerror or str(error)) from error
 

@@ -1,37 +1,48 @@
-"""Crystals into the database: checked, told apart from those that are there, and priced."""
+"""Crystals into the database: told apart from those that are there, checked by several processes.
+
+What comes in is computed at once: the first crystals are entered before the last are read.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from sqlalchemy import func, insert, select
 
-from mlphonon.crystal.crystal import make_crystal, structure_hash
-from mlphonon.crystal.structure_json import to_dict
-from mlphonon.errors import CrystalError
+from mlphonon.crystal.crystal import structure_hash
 from mlphonon.screening.calculation import Calculation, task_id
-from mlphonon.screening.crystals.prediction import predicted_cost
-from mlphonon.screening.crystals.sources import Given
+from mlphonon.screening.crystals.duplicates import same_crystal
+from mlphonon.screening.crystals.entry import Entry, check_candidates, refused
+from mlphonon.screening.crystals.sources import Candidate
 from mlphonon.screening.database.tables import crystals, tasks
 from mlphonon.screening.database.tasks import State, add_tasks, finish
+from mlphonon.screening.workers.executors import local_workers
 from mlphonon.screening.workers.outcome import Failure, Outcome
+from mlphonon.system.threads import cores_each
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from mlphonon.screening.database.store import Store
 
-NEAR = 0.005
-"""A; two standardised cells that differ by less are of one crystal."""
+FIRST = 4
+"""Crystals that are checked in this process, to begin with them at once."""
 
-BATCH = 100
-"""Crystals that are entered in one transaction."""
+BATCH = 50
+"""Crystals that are checked together, and entered in one transaction."""
+
+MOST_PROCESSES = 8
+"""Check crystals on the machine that runs the campaign."""
+
+MOST_AHEAD = 2 * MOST_PROCESSES
+"""Batches that are read before the first of them is entered: all are never in memory."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +65,13 @@ class Intake:
 
     def __add__(self, other: Intake) -> Intake:
         """Return the sums."""
-        return Intake(*(a + b for a, b in zip(self._all(), other._all(), strict=True)))
-
-    def _all(self) -> tuple[int, ...]:
-        return self.new, self.known, self.duplicates, self.refused, self.done
+        return Intake(
+            self.new + other.new,
+            self.known + other.known,
+            self.duplicates + other.duplicates,
+            self.refused + other.refused,
+            self.done + other.done,
+        )
 
     def describe(self) -> str:
         """Return a line for people."""
@@ -67,20 +81,15 @@ class Intake:
         return ", ".join(parts)
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """A row of the table of crystals, and what its task costs."""
-
-    row: dict[str, Any]
-    cost: float
-    problem: str
+Progress = Callable[[int], None]
+"""Is told how many more candidates are dealt with."""
 
 
 def take_in(
     store: Store,
-    given: Iterable[Given],
+    candidates: Iterable[Candidate],
     calculation: Calculation,
-    advance: Callable[[int], None] = lambda _more: None,
+    progress: Progress = lambda _more: None,
 ) -> Intake:
     """Enter crystals and a task for each.
 
@@ -88,23 +97,73 @@ def take_in(
     ----------
     store : Store
         Of the campaign.
-    given : iterable of Given
+    candidates : iterable of Candidate
         Structures; those that cannot be used get a task that has failed.
     calculation : Calculation
         What is done with them.
-    advance : callable
-        Is told how many more are done.
+    progress : callable
+        Is told how many more are dealt with.
     """
-    total, structures, digest = Intake(), iter(given), calculation.digest()
-    while batch := list(islice(structures, BATCH)):
-        keys = [None if one.atoms is None else structure_hash(one.atoms) for one in batch]
-        known = store.run(partial(_settled, keys=keys, calculation=digest))
-        rest = [one for one, key in zip(batch, keys, strict=True) if key not in known]
-        # Checking and pricing take longer than all else; what is there has been through it.
-        total += _count([known[key] for key in keys if key in known])
-        total += _enter(store, [_check(one, calculation) for one in rest], digest)
-        advance(len(batch))
+    total, digest = Intake(), calculation.digest()
+    for batch, entries in _checked(store, iter(candidates), calculation):
+        total += batch.known + _enter(store, entries, digest)
+        progress(batch.size)
     return total
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Candidates on their way in: how many, what is known of some, and the others."""
+
+    size: int
+    known: Intake
+    unknown: list[Candidate]
+
+
+def _checked(
+    store: Store, candidates: Iterator[Candidate], calculation: Calculation
+) -> Iterator[tuple[_Batch, list[Entry]]]:
+    first = _sort_out(store, list(islice(candidates, FIRST)), calculation)
+    yield first, check_candidates(first.unknown, calculation)
+    following = next(candidates, None)
+    if following is None:
+        return
+    left = chain([following], candidates)
+    with local_workers(min(cores_each(1), MOST_PROCESSES), threads=1) as pool:
+        ahead: deque[tuple[_Batch, Future[list[Entry]]]] = deque()
+        while structures := list(islice(left, BATCH)):
+            batch = _sort_out(store, structures, calculation)
+            ahead.append((batch, pool.submit(check_candidates, batch.unknown, calculation)))
+            if len(ahead) == MOST_AHEAD:
+                batch, future = ahead.popleft()
+                yield batch, _entries(batch, future, pool, calculation)
+        for batch, future in ahead:
+            yield batch, _entries(batch, future, pool, calculation)
+
+
+def _sort_out(store: Store, structures: list[Candidate], calculation: Calculation) -> _Batch:
+    """Count those that have a task: they were checked before."""
+    keys = [None if one.atoms is None else structure_hash(one.atoms) for one in structures]
+    known = store.run(partial(_settled, keys=keys, calculation=calculation.digest()))
+    unknown = [one for one, key in zip(structures, keys, strict=True) if key not in known]
+    return _Batch(len(structures), _count([known[key] for key in keys if key in known]), unknown)
+
+
+def _entries(
+    batch: _Batch, future: Future[list[Entry]], pool: Executor, calculation: Calculation
+) -> list[Entry]:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        # One of them ended the process; alone each shows whether it was the one.
+        return [_entry_alone(one, pool, calculation) for one in batch.unknown]
+
+
+def _entry_alone(candidate: Candidate, pool: Executor, calculation: Calculation) -> Entry:
+    try:
+        return pool.submit(check_candidates, [candidate], calculation).result()[0]
+    except BrokenProcessPool:
+        return refused(candidate, "the process that checked it ended")
 
 
 def _settled(
@@ -126,38 +185,7 @@ def _count(settled: list[tuple[bool, str]]) -> Intake:
     return Intake(known=len(settled), duplicates=sum(twice for twice, _ in settled), done=done)
 
 
-def _check(given: Given, calculation: Calculation) -> _Entry:
-    try:
-        if given.atoms is None:
-            raise CrystalError(given.problem)
-        crystal = make_crystal(given.atoms, calculation.settings.symprec, given.name)
-    except CrystalError as error:
-        text = f"{given.name} {error}"
-        key = hashlib.sha256(text.encode()).hexdigest()
-        row = _row(key, given, formula="", spacegroup="", n_atoms=0, structure={})
-        return _Entry(row, 0.0, str(error))
-    row = _row(
-        crystal.structure_hash(),
-        given,
-        formula=crystal.formula,
-        spacegroup=crystal.spacegroup,
-        n_atoms=len(crystal.atoms),
-        structure=to_dict(crystal.given) | {"primitive": to_dict(crystal.atoms)},
-    )
-    return _Entry(row, predicted_cost(crystal, calculation.settings, calculation.properties), "")
-
-
-def _row(key: str, given: Given, **values: Any) -> dict[str, Any]:
-    return {
-        "key": key,
-        "name": given.name,
-        "properties": given.properties,
-        "duplicate_of": None,
-        **values,
-    }
-
-
-def _enter(store: Store, entries: list[_Entry], calculation: str) -> Intake:
+def _enter(store: Store, entries: list[Entry], calculation: str) -> Intake:
     if not entries:
         return Intake()
 
@@ -194,39 +222,8 @@ def _home(connection: Connection, row: dict[str, Any]) -> str:
     )
     if row["structure"]:
         for other in connection.execute(alike):
-            if _same(other.structure["primitive"], row["structure"]["primitive"]):
+            if same_crystal(other.structure["primitive"], row["structure"]["primitive"]):
                 row = row | {"duplicate_of": other.key}
                 break
     connection.execute(insert(crystals).values(row))
     return str(row["duplicate_of"] or row["key"])
-
-
-def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Tell whether two standardised cells are of one crystal.
-
-    The standard setting does not depend on how a crystal was given, but which of several
-    equivalent places becomes the origin may.
-    """
-    if sorted(one["numbers"]) != sorted(other["numbers"]):
-        return False
-    cell, other_cell = np.array(one["cell"]), np.array(other["cell"])
-    if np.abs(cell - other_cell).max() > NEAR:
-        return False
-    numbers, other_numbers = np.array(one["numbers"]), np.array(other["numbers"])
-    positions, others = np.array(one["positions"]), np.array(other["positions"])
-    rarest = min(set(one["numbers"]), key=one["numbers"].count)
-    anchor = positions[numbers == rarest][0]
-    return any(
-        _on_top(positions - anchor, numbers, others - origin, other_numbers, cell)
-        for origin in others[other_numbers == rarest]
-    )
-
-
-def _on_top(
-    one: np.ndarray, numbers: np.ndarray, other: np.ndarray, others: np.ndarray, cell: np.ndarray
-) -> bool:
-    apart = (one[:, None] - other[None]) @ np.linalg.inv(cell)
-    apart -= np.rint(apart)
-    near = np.linalg.norm(apart @ cell, axis=2) < NEAR
-    near &= numbers[:, None] == others[None]
-    return bool((near.sum(axis=0) == 1).all() and (near.sum(axis=1) == 1).all())

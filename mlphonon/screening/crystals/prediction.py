@@ -57,7 +57,7 @@ def predicted_cost(
 
 
 def _cost_at_temperature(atoms: Atoms, n_supercell: float, asked: AtTemperature) -> float:
-    chosen = asked.settings()
+    chosen = asked.settings().of_method
     n_atoms = min(_atoms_within(atoms, chosen.min_length or MIN_LENGTH), n_supercell)
     calls = DRAWN * chosen.snapshots
     moved = asked.method == "effective" and chosen.statistics == "classical"

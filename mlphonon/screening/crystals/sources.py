@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +21,11 @@ JSON_SUFFIXES = (".json", ".json.gz")
 NAMES = ("material_id", "mat_id", "mp_id", "id", "name")
 """Keys under which databases keep the name of a structure."""
 
+LONGEST_NAME = 200
+
 
 @dataclass(frozen=True)
-class Given:
+class Candidate:
     """A structure as it was given.
 
     Attributes
@@ -42,7 +46,7 @@ class Given:
     problem: str = ""
 
 
-def read_sources(paths: Iterable[Path]) -> Iterator[Given]:
+def read_sources(paths: Iterable[str | Path]) -> Iterator[Candidate]:
     """Yield every structure of files, folders and databases.
 
     A folder gives all files in it that hold structures (not those in folders in it). JSON is a list
@@ -66,7 +70,7 @@ def read_sources(paths: Iterable[Path]) -> Iterator[Given]:
             yield from _read(path)
 
 
-def check_paths(paths: Iterable[Path]) -> list[Path]:
+def check_paths(paths: Iterable[str | Path]) -> list[Path]:
     """Return the paths, all of them there.
 
     Raises
@@ -74,28 +78,28 @@ def check_paths(paths: Iterable[Path]) -> list[Path]:
     CrystalError
         If one is not.
     """
-    asked = list(paths)
+    asked = [Path(path) for path in paths]
     for path in asked:
         if not path.exists():
             raise CrystalError(f"there is no {path}", fix="give files or folders of crystals")
     return asked
 
 
-def of_object(one: Any, number: int) -> Given:
+def of_object(one: Any, number: int) -> Candidate:
     """Take ASE atoms, a pymatgen structure, or anything that `make_crystal` takes."""
     from mlphonon.crystal.crystal import make_crystal
 
     atoms = one if isinstance(one, Atoms) else make_crystal(one).given
-    return Given(_name(atoms.info, f"{atoms.symbols}-{number}"), atoms, scalars(atoms.info))
+    return Candidate(_name(atoms.info, f"{atoms.symbols}-{number}"), atoms, scalars(atoms.info))
 
 
-def _from_folder(path: Path) -> list[Given]:
+def _from_folder(path: Path) -> list[Candidate]:
     if path.name.startswith("."):
         return []
     try:
         return list(_read(path))
     except CrystalError as error:
-        return [] if _is_no_structure(path) else [Given(path.stem, None, {}, str(error))]
+        return [] if _is_no_structure(path) else [Candidate(path.stem, None, {}, str(error))]
 
 
 def _is_no_structure(path: Path) -> bool:
@@ -111,7 +115,7 @@ def _is_no_structure(path: Path) -> bool:
     return False
 
 
-def _read(path: Path) -> Iterator[Given]:
+def _read(path: Path) -> Iterator[Candidate]:
     if path.name.endswith(JSON_SUFFIXES) and (entries := _entries(path)) is not None:
         yield from (_of_entry(path, number, entry) for number, entry in enumerate(entries, start=1))
     elif path.suffix == ".db":
@@ -125,28 +129,35 @@ def _entries(path: Path) -> list[Any] | None:
     try:
         data = path.read_bytes()
         found = json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
         raise CrystalError(f"cannot read {path}", str(error)) from error
     if isinstance(found, Mapping) and isinstance(found.get("entries"), list):
         found = found["entries"]
-    has_structures = isinstance(found, list) and found and isinstance(found[0], Mapping)
-    return found if has_structures and "structure" in found[0] else None
+    if not isinstance(found, list):
+        return None
+    # One entry that is none is not to hide the others.
+    has_structures = any(isinstance(one, Mapping) and "structure" in one for one in found)
+    return found if has_structures else None
 
 
-def _of_entry(path: Path, number: int, entry: Mapping[str, Any]) -> Given:
+def _of_entry(path: Path, number: int, entry: Any) -> Candidate:
+    if not isinstance(entry, Mapping):
+        name = f"{path.name.partition('.')[0]}-{number}"
+        return Candidate(name, None, {}, f"entry {number} is a {type(entry).__name__}, no crystal")
     name = _name(entry, f"{path.name.partition('.')[0]}-{number}")
     if "formula" in entry and str(entry["formula"]) not in name:
         name = f"{entry['formula']}_{name}"
     more = entry.get("data")
     properties = scalars(entry) | (scalars(more) if isinstance(more, Mapping) else {})
     try:
-        return Given(name, atoms_of(entry["structure"]), properties)
+        return Candidate(name, atoms_of(entry["structure"]), properties)
     # What a damaged entry lacks is not foreseen.
-    except (KeyError, ValueError, TypeError, IndexError) as error:
-        return Given(name, None, properties, f"entry {number} holds no crystal; {error}")
+    except Exception as error:
+        reason = f"{type(error).__name__} {error}"[:200]
+        return Candidate(name, None, properties, f"entry {number} holds no crystal; {reason}")
 
 
-def _of_database(path: Path) -> Iterator[Given]:
+def _of_database(path: Path) -> Iterator[Candidate]:
     import ase.db
 
     # A file that is no database meets sqlite with errors of many kinds.
@@ -158,10 +169,13 @@ def _of_database(path: Path) -> Iterator[Given]:
         raise CrystalError(f"{path} holds no structure")
     for row in rows:
         name = _name(row.key_value_pairs, f"{path.stem}-{row.id}")
-        yield Given(name, row.toatoms(), scalars(row.key_value_pairs))
+        try:
+            yield Candidate(name, row.toatoms(), scalars(row.key_value_pairs))
+        except Exception as error:
+            yield Candidate(name, None, {}, f"row {row.id} holds no crystal; {error}"[:300])
 
 
-def _of_file(path: Path) -> Iterator[Given]:
+def _of_file(path: Path) -> Iterator[Candidate]:
     import ase.io
 
     # A parser meets damaged text with any exception there is.
@@ -174,11 +188,17 @@ def _of_file(path: Path) -> Iterator[Given]:
         raise CrystalError(f"{path} holds no structure")
     for number, atoms in enumerate(images, start=1):
         plain = path.stem if len(images) == 1 else f"{path.stem}-{number}"
-        yield Given(_name(atoms.info, plain), atoms, scalars(atoms.info))
+        yield Candidate(_name(atoms.info, plain), atoms, scalars(atoms.info))
 
 
 def _name(values: Mapping[str, Any], otherwise: str) -> str:
-    return next((str(values[key]) for key in NAMES if values.get(key)), otherwise)
+    name = next((str(values[key]) for key in NAMES if _names(values.get(key))), otherwise)
+    # Halves of characters, of files that are not UTF-8, have no place in a database.
+    return name[:LONGEST_NAME].encode(errors="backslashreplace").decode()
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, str | int) and bool(value)
 
 
 def scalars(values: Mapping[str, Any]) -> dict[str, float | bool]:
@@ -186,5 +206,18 @@ def scalars(values: Mapping[str, Any]) -> dict[str, float | bool]:
     return {
         str(key): bool(value) if isinstance(value, bool | np.bool_) else float(value)
         for key, value in values.items()
-        if str(key).isidentifier() and isinstance(value, int | float | np.number | np.bool_)
+        if str(key).isidentifier() and _is_scalar(value)
     }
+
+
+def _is_scalar(value: Any) -> bool:
+    """Tell whether it is a truth value, or a number that is finite as a float."""
+    if isinstance(value, bool | np.bool_):
+        return True
+    if not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    try:
+        # Others have no place in JSON, nor in a column of numbers.
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False

@@ -177,14 +177,23 @@ def read_failures(connection: Connection, calculation: Calculation) -> list[dict
 
 
 def read_folders(connection: Connection, calculation: Calculation, home: Path) -> dict[str, Path]:
-    """Return the folder of each crystal's phonons, by name."""
+    """Return the folder of each crystal's phonons, by name; those elsewhere are not the campaign's.
+
+    A database may come from somebody else, and lead anywhere.
+    """
     found = (
         select(crystals.c.name, artifacts.c.path)
         .join(tasks, tasks.c.id == artifacts.c.task)
         .join(crystals, crystals.c.key == tasks.c.crystal)
         .where(tasks.c.calculation == calculation.digest())
     )
-    return {row.name: home / row.path for row in connection.execute(found)}
+    inside = home.resolve()
+    rows = connection.execute(found)
+    return {
+        row.name: home / row.path
+        for row in rows
+        if (home / row.path).resolve().is_relative_to(inside)
+    }
 
 
 def _with_thermal(
@@ -227,9 +236,7 @@ def _with_properties(
         for quantity in AT_TEMPERATURE:
             values = [None if row is None else getattr(row, quantity.name) for row in rows]
             column = f"{asked.method}_{quantity.name}_{asked.temperature:g}"
-            # Truth values can be missing here, where a method failed.
-            array = _numbers(values) if quantity.kind in (float, int) else _text(values)
-            table = table.with_column(column, array, quantity.unit)
+            table = table.with_column(column, _array(values, quantity), quantity.unit)
     return table
 
 
@@ -246,7 +253,8 @@ def _array(values: list[Any], quantity: Quantity) -> np.ndarray:
     if quantity.kind is str:
         return _text(values)
     if quantity.kind is bool:
-        return np.array(values, dtype=bool)
+        # Where one is missing it is neither true nor false, as in the language of rankings.
+        return _text(values) if None in values else np.array(values, dtype=bool)
     return _numbers(values)
 
 

@@ -48,6 +48,18 @@ class Store:
         name = self.engine.url.database
         return Path(name) if self.engine.dialect.name == "sqlite" and name else None
 
+    @property
+    def is_to_be_made(self) -> bool:
+        """Whether it is a file that is not there."""
+        return self.file is not None and not self.file.exists()
+
+    @property
+    def default_folder(self) -> Path | None:
+        """Beside its file, where it is one: its name without the suffix."""
+        if self.file is None:
+            return None
+        return self.file.with_suffix("" if self.file.suffix else ".phonons")
+
     def prepare(self, create: bool) -> Store:
         """Bring the tables up to date, or make them; returns the store.
 
@@ -98,6 +110,23 @@ class Store:
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
 
+    def read(self, work: Callable[[Connection], Result]) -> Result:
+        """Do work that reads, as `run` does.
+
+        Raises
+        ------
+        ResultError
+            Also if a row is not what mlphonon writes.
+        """
+        try:
+            return self.run(work)
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            raise ResultError(
+                f"{self.address} holds a row that mlphonon did not write",
+                f"{type(error).__name__}: {error}".partition("\n")[0][:200],
+                "take a copy from before it was changed, or begin another campaign",
+            ) from error
+
     def close(self) -> None:
         """Let go of the database."""
         self.engine.dispose()
@@ -119,11 +148,12 @@ def settle_folder(connection: Connection, store: Store, asked: str | Path | None
     noted = None if row is None else Path(row)
     if asked is None and noted is not None:
         return noted
-    if asked is None and store.file is None:
+    beside = store.default_folder
+    if asked is None and beside is None:
         raise ResultError(
             "a campaign in a database server needs a folder for phonons", fix="give one (-o)"
         )
-    folder = Path(asked or (store.file or Path()).with_suffix("")).resolve()
+    folder = Path(asked or beside or "").resolve()
     if noted is None:
         connection.execute(insert(facts).values(name="folder", value=str(folder)))
     elif noted != folder:

@@ -24,6 +24,7 @@ from mlphonon.screening.database.tables import (
     tasks,
     thermal,
 )
+from mlphonon.screening.task import Task
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
@@ -50,31 +51,6 @@ NOBODYS: dict[str, None] = dict.fromkeys(("owner", "lease_until"))
 
 NO_FAILURE: dict[str, None] = dict.fromkeys(("cause", "message", "last_words"))
 """Columns of a task that has not failed."""
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A task that this campaign's run has taken.
-
-    Attributes
-    ----------
-    id : str
-        Identity.
-    name : str
-        Of the crystal.
-    structure : dict
-        Of the crystal, as the database has it.
-    crashes : int
-        How often the process ended under it.
-    cost : float
-        Atoms in all force calls.
-    """
-
-    id: str
-    name: str
-    structure: dict[str, Any]
-    crashes: int
-    cost: float
 
 
 @dataclass(frozen=True)
@@ -139,7 +115,7 @@ def add_tasks(
 
 def claim(
     connection: Connection, calculation: str, owner: str, count: int, lease: Lease
-) -> list[Claimed]:
+) -> list[Task]:
     """Take up to `count` tasks that wait, or whose lease has run out.
 
     Those that were begun least often come first, so that what always fails comes when all else is
@@ -149,7 +125,7 @@ def claim(
     free = and_(tasks.c.calculation == calculation, _is_free(now))
     price = tasks.c.cost if lease.cheapest_first else tasks.c.cost.desc()
     wanted = (
-        select(tasks.c.id, crystals.c.name, crystals.c.structure, tasks.c.crashes, tasks.c.cost)
+        select(tasks.c.id, crystals.c.name, crystals.c.structure, tasks.c.crashes)
         .join(crystals, crystals.c.key == tasks.c.crystal)
         .where(free)
         .order_by(tasks.c.attempts, price, tasks.c.id)
@@ -169,7 +145,7 @@ def claim(
             )
         )
         if connection.execute(mine).rowcount == 1:
-            taken.append(Claimed(row.id, row.name, row.structure, row.crashes, row.cost))
+            taken.append(Task(row.id, row.name, row.structure, row.crashes))
     return taken
 
 

@@ -6,23 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.units import _amu
 
 from mlphonon.screening.quantities.quantity import Quantity, Value
-from mlphonon.system.threads import one_blas_thread
-from mlphonon.units import KELVIN_PER_THZ
 
 if TYPE_CHECKING:
-    from phonopy import Phonopy
-
-    from mlphonon.evaluation.metrics.acoustic import Elasticity
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.phonons.record import Record
     from mlphonon.trust.verdict import Trust
-
-G_PER_CM3 = _amu * 1e33 / 1e6
-"""amu/A^3."""
-
 
 QUANTITIES: tuple[Quantity, ...] = (
     Quantity("formula", "", str, "reduced chemical formula"),
@@ -121,13 +111,13 @@ THERMAL: tuple[Quantity, ...] = (
 
 def measure(phonons: Phonons) -> dict[str, Value]:
     """Return the value of each of `QUANTITIES`, None where a crystal has none."""
-    from mlphonon.screening.quantities.transport import mean_isotope_rate, rms_group_velocity
+    from mlphonon.properties import mean_isotope_rate, rms_group_velocity
 
     found = {
         **_of_record(phonons.record),
-        **_of_cell(phonons.phonopy),
+        **_of_cell(phonons),
         **_of_spectrum(phonons),
-        **_of_long_waves(phonons.phonopy),
+        **_of_long_waves(phonons),
         **_of_trust(phonons.trust),
         "group_velocity": rms_group_velocity(phonons),
         "isotope_rate": mean_isotope_rate(phonons),
@@ -148,21 +138,6 @@ def highest_frequency(phonons: Phonons) -> float:
     """Return the highest frequency over path and mesh, THz."""
     path = phonons.bands().frequencies
     return float(max(phonons.mesh[1].max(), *(piece.max() for piece in path)))
-
-
-def debye_temperature(sound_velocity: float, volume: float) -> float:
-    """Debye temperature of long waves, K: (h/k) v/(2 pi) (6 pi^2/V)^(1/3).
-
-    Parameters
-    ----------
-    sound_velocity : float
-        Debye's mean, km/s.
-    volume : float
-        A^3 for each atom: all atoms of the cell count, as in Anderson, J. Phys. Chem. Solids 24,
-        909 (1963), so that C_V per atom is 12 pi^4/5 k (T/theta)^3 at low temperatures.
-    """
-    wave_number = (6 * np.pi**2 / volume) ** (1 / 3)
-    return float(KELVIN_PER_THZ * 10 * sound_velocity * wave_number / (2 * np.pi))
 
 
 def _of_record(record: Record) -> dict[str, Value]:
@@ -192,67 +167,51 @@ def _of_trust(trust: Trust) -> dict[str, Value]:
     }
 
 
-def _of_cell(phonopy: Phonopy) -> dict[str, Value]:
-    cell = phonopy.primitive
+def _of_cell(phonons: Phonons) -> dict[str, Value]:
+    from mlphonon.properties import density, mean_mass, volume_per_atom
+
     return {
-        "mass": float(cell.masses.mean()),
-        "volume": float(cell.volume / len(cell)),
-        "density": float(cell.masses.sum() / cell.volume * G_PER_CM3),
+        "mass": mean_mass(phonons),
+        "volume": volume_per_atom(phonons),
+        "density": density(phonons),
     }
 
 
 def _of_spectrum(phonons: Phonons) -> dict[str, Value]:
     """Return what follows from frequencies alone."""
+    from mlphonon.properties import acoustic_gap, debye_temperature_of_spectrum
+
     stability = phonons.stability
-    _, frequencies, stars = phonons.mesh
     thermal = phonons.thermal([0.0])
     return {
         "max_frequency": highest_frequency(phonons),
         "min_frequency": stability.lowest_frequency_THz,
-        "gap": _gap(frequencies),
+        "gap": acoustic_gap(phonons),
         "imaginary_share": stability.imaginary_share,
         "stable": stability.stable_by_threshold,
         "stable_by_share": stability.stable_by_share,
         "zero_point_energy": thermal.zero_point_energy / thermal.n_atoms,
-        "debye_temperature_dos": _debye_temperature_of_moment(frequencies, stars),
+        "debye_temperature_dos": debye_temperature_of_spectrum(phonons),
     }
 
 
-def _gap(frequencies: np.ndarray) -> float | None:
-    """Width of the gap above the acoustic branches, THz; frequencies (n_qpoints, n_bands)."""
-    if frequencies.shape[1] == 3:
-        return None
-    return max(0.0, float(frequencies[:, 3].min() - frequencies[:, 2].max()))
-
-
-def _debye_temperature_of_moment(frequencies: np.ndarray, stars: np.ndarray) -> float | None:
-    """Debye temperature of the second moment, K: <nu^2> is 3/5 of Debye's cutoff squared.
-
-    The mean square is the trace of the dynamical matrix at one site: springs over masses,
-    whatever the crystal's stability.
-    """
-    squares = np.sign(frequencies) * frequencies**2
-    mean = float(stars @ squares.mean(axis=1) / stars.sum())
-    return KELVIN_PER_THZ * float(np.sqrt(5 / 3 * mean)) if mean > 0 else None
-
-
-def _of_long_waves(phonopy: Phonopy) -> dict[str, Value]:
-    cell, found = phonopy.primitive, _long_waves(phonopy)
-    names = ("sound_velocity", "debye_temperature", "bulk_modulus", "shear_modulus")
-    if found is None:
-        return dict.fromkeys(names)
-    velocity = found.mean_velocity
-    theta = debye_temperature(velocity, cell.volume / len(cell))
-    values = (velocity, theta, found.bulk_modulus, found.shear_modulus)
-    return dict(zip(names, values, strict=True))
-
-
-def _long_waves(phonopy: Phonopy) -> Elasticity | None:
-    """Elastic constants, or None if a long wave is unstable."""
-    from mlphonon.evaluation.metrics.acoustic import UnstableWavesError, elasticity
+def _of_long_waves(phonons: Phonons) -> dict[str, Value]:
+    from mlphonon.properties import (
+        UnstableWavesError,
+        compute_elasticity,
+        debye_temperature_of_sound,
+        volume_per_atom,
+    )
 
     try:
-        with one_blas_thread():
-            return elasticity(phonopy)
+        found = compute_elasticity(phonons)
     except UnstableWavesError:
-        return None
+        names = ("sound_velocity", "debye_temperature", "bulk_modulus", "shear_modulus")
+        return dict.fromkeys(names)
+    velocity = found.mean_velocity
+    return {
+        "sound_velocity": velocity,
+        "debye_temperature": debye_temperature_of_sound(velocity, volume_per_atom(phonons)),
+        "bulk_modulus": found.bulk_modulus,
+        "shear_modulus": found.shear_modulus,
+    }

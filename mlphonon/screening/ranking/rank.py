@@ -20,6 +20,9 @@ from mlphonon.screening.ranking.table import Table
 Cell: TypeAlias = bool | int | float | str | None
 """None where there is nothing."""
 
+FORMULA_SIGNS = ("=", "+", "-", "@")
+"""With which a text begins that spreadsheets take for a formula."""
+
 RANK, NAME = "rank", "name"
 
 
@@ -75,10 +78,11 @@ def rank(
     return Table({**ranks, column: found.columns[column], **found.columns, **ranks}, units)
 
 
-def write_table(table: Table, path: Path) -> None:
+def write_table(table: Table, path: str | Path) -> None:
     """Write a table as CSV, JSON (a list of records, no units) or Parquet, by the suffix.
 
-    Units stand in the head of CSV, as ``mass (g/mol)``, and in the metadata ``unit`` of the
+    Units stand in the head of CSV, as ``mass (g/mol)``, where text that spreadsheets would take for
+    a formula gets an apostrophe before it; units also stand in the metadata ``unit`` of the
     fields of Parquet. What is missing is empty or null. The file is whole or not there.
 
     Raises
@@ -88,6 +92,7 @@ def write_table(table: Table, path: Path) -> None:
     ResultError
         If it cannot be written; what was at `path` is still there then.
     """
+    path = Path(path)
     if path.suffix.lower() not in WRITERS:
         raise SettingsError(
             f"cannot write {path}",
@@ -146,14 +151,20 @@ def _as_csv(table: Table) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     units = table.units
-    writer.writerow(f"{name} ({units[name]})" if name in units else name for name in table.columns)
+    heads = (f"{name} ({units[name]})" if name in units else name for name in table.columns)
+    writer.writerow(map(_csv_cell, heads))
     columns = [map(_csv_cell, _cells(values)) for values in table.columns.values()]
     writer.writerows(zip(*columns, strict=True))
     return text.getvalue().encode()
 
 
 def _csv_cell(cell: Cell) -> Cell:
-    return str(cell).lower() if isinstance(cell, bool) else cell
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, str) and cell.lstrip().startswith(FORMULA_SIGNS):
+        # A spreadsheet would compute it, with whatever it may call.
+        return f"'{cell}"
+    return cell
 
 
 def _as_json(table: Table) -> bytes:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlphonon.phonons.files import write_data
 from mlphonon.screening.workers.outcome import Artifact, Folder
 
 if TYPE_CHECKING:
@@ -30,10 +29,10 @@ def keep(phonons: Phonons, folder: Folder, beyond: Mapping[str, Phonons]) -> Art
     """
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.artifacts))
     try:
-        write_data(phonons, part)
+        phonons.write(part, figures=False)
         for name, other in beyond.items():
             (part / name).mkdir()
-            write_data(other, part / name)
+            other.write(part / name, figures=False)
         part.chmod(0o755)
         digest, size = _digest(part)
         home = folder.artifacts / digest[:2] / digest

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlphonon.errors import SettingsError
-from mlphonon.screening.workers.site import ParslSettings, Site
+from mlphonon.screening.site import ParslSettings, Site
 from mlphonon.system.child_process import behave_as_child
 from mlphonon.system.threads import THREAD_VARIABLES, cores_each, limit_threads
 
@@ -46,16 +46,22 @@ def executor_of(site: Site) -> Iterator[Executor]:
         If a cluster's options are not Parsl's, or Parsl is not here.
     """
     if site.parsl is None:
-        local = LocalWorkers(site.workers, site.threads)
-        try:
+        with local_workers(site.workers, site.threads) as local:
             yield local
-        except BaseException:
-            local.shutdown(cancel_futures=True)
-            raise
-        local.shutdown()
         return
-    with _quiet_parsl(), _make_parsl(parsl_config(site, site.parsl)) as executor:
+    config = parsl_config(site, site.parsl)
+    with _quiet_parsl(), _started(config, site.parsl) as executor:
         yield executor
+
+
+@contextmanager
+def local_workers(workers: int, threads: int | None = None) -> Iterator[LocalWorkers]:
+    """Start processes of this machine, and end them, whatever they do then."""
+    local = LocalWorkers(workers, threads)
+    try:
+        yield local
+    finally:
+        local.shutdown(cancel_futures=True)
 
 
 class LocalWorkers(Executor):
@@ -171,14 +177,18 @@ def parsl_config(site: Site, settings: ParslSettings) -> Config:
     programs = Path(sys.executable).parent
     path = f'export PATH="{programs}:$PATH"'
     options["worker_init"] = "; ".join(filter(None, [path, options.get("worker_init"), exports]))
-    executor = HighThroughputExecutor(
-        label="mlphonon",
-        max_workers_per_node=site.workers,
-        available_accelerators=settings.accelerators or [],
-        provider=provider(**options),
-        interchange_launch_cmd=[sys.executable, str(programs / "interchange.py")],
-        **({} if settings.address is None else {"address": settings.address}),
-    )
+    try:
+        executor = HighThroughputExecutor(
+            label="mlphonon",
+            max_workers_per_node=site.workers,
+            available_accelerators=settings.accelerators or [],
+            provider=provider(**options),
+            interchange_launch_cmd=[sys.executable, str(programs / "interchange.py")],
+            **({} if settings.address is None else {"address": settings.address}),
+        )
+    # Parsl checks its options with exceptions of any kind.
+    except Exception as error:
+        raise _refusal(settings, error) from error
     return Config(
         executors=[executor],
         # What failed is judged by what the worker left behind, and tried again from here.
@@ -188,7 +198,27 @@ def parsl_config(site: Site, settings: ParslSettings) -> Config:
     )
 
 
-def _make_parsl(config: Config) -> Executor:
+def _refusal(settings: ParslSettings, error: Exception) -> SettingsError:
+    reason = str(error).partition("\n")[0] or type(error).__name__
+    return SettingsError(
+        f"Parsl cannot use this description of a cluster ({settings.provider})",
+        reason,
+        "see its options and address",
+    )
+
+
+@contextmanager
+def _started(config: Config, settings: ParslSettings) -> Iterator[Executor]:
     from parsl.concurrent import ParslPoolExecutor
 
-    return ParslPoolExecutor(config)
+    try:
+        executor = ParslPoolExecutor(config)
+    except Exception as error:
+        raise _refusal(settings, error) from error
+    try:
+        yield executor
+    except BaseException:
+        # What runs is not waited for, which may take hours: others take it over.
+        executor.shutdown(wait=False)
+        raise
+    executor.shutdown()

@@ -58,7 +58,7 @@ class Outcome(_Note):
     artifact: Artifact | None = None
 
 
-class Begun(_Note):
+class StartNote(_Note):
     """Left by a worker while it works on a task."""
 
     task: str
@@ -119,7 +119,7 @@ class Folder:
         """Phonons of crystals."""
         return self.path / "phonons"
 
-    def begin(self, begun: Begun) -> None:
+    def begin(self, begun: StartNote) -> None:
         """Note that a task is worked on."""
         write_whole(self.begun / f"{begun.task}.json", begun.model_dump_json())
 
@@ -140,10 +140,10 @@ class Folder:
         """Tell whether there is a note of how a task ended."""
         return (self.ended / f"{task}.json").exists()
 
-    def read_begun(self, task: str) -> Begun | None:
+    def read_begun(self, task: str) -> StartNote | None:
         """Return what a worker noted when it began, if it did not end."""
         with suppress(FileNotFoundError, ValidationError):
-            return Begun.model_validate_json((self.begun / f"{task}.json").read_text())
+            return StartNote.model_validate_json((self.begun / f"{task}.json").read_text())
         return None
 
     def read_ended(self) -> Iterator[Outcome]:
@@ -163,7 +163,7 @@ class Folder:
                     f"it was moved to {aside.name}; run again, and its crystal is computed anew",
                 ) from error
 
-    def last_words(self, begun: Begun) -> str | None:
+    def last_words(self, begun: StartNote) -> str | None:
         """Return what a process said as it crashed."""
         path = self.words / words_name(begun.host, begun.pid)
         text = path.read_text(errors="replace").strip() if path.exists() else ""

@@ -9,14 +9,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from mlphonon.errors import MlphononError, ResultError
 from mlphonon.screening.database.store import Store
 from mlphonon.screening.database.tasks import (
-    Claimed,
     Lease,
     claim,
     count_crash,
@@ -28,16 +27,21 @@ from mlphonon.screening.database.tasks import (
     release,
     renew,
 )
-from mlphonon.screening.workers.outcome import Begun, Failure, Folder, Outcome
-from mlphonon.screening.workers.work import Item, Job, work
+from mlphonon.screening.plan import CampaignPlan
+from mlphonon.screening.task import Task
+from mlphonon.screening.workers.outcome import Failure, Folder, Outcome, StartNote
+from mlphonon.screening.workers.work import work
 
 PULSE = 1.0
 """Seconds between two looks at what others do, where there is nothing else to do."""
 
+QUICK_PULSE = 0.2
+"""The same while crystals come in."""
+
 FALSE_STARTS = 5
 """Workers in a row that end before they began anything; then something else is wrong."""
 
-Group = tuple[Claimed, ...]
+Group = tuple[Task, ...]
 Result = TypeVar("Result")
 
 
@@ -51,30 +55,26 @@ class Run:
         The database.
     folder : Folder
         What workers write to.
-    job : Job
-        What is done with every crystal.
+    plan : CampaignPlan
+        What is done with every crystal, and on what.
     calculation : str
         Digest of what is computed.
-    crashes : int
-        How many times the process may end under a crystal.
-    lease : Lease
-        How tasks are taken.
-    group : int
-        Crystals that are handed out together.
     """
 
     store: Store
     folder: Folder
-    job: Job
+    plan: CampaignPlan
     calculation: str
-    crashes: int = 3
-    lease: Lease = field(default_factory=Lease)
-    group: int = 1
     owner: str = field(default_factory=lambda: f"{_here()}/{os.getpid()}/{uuid.uuid4().hex}")
     _false_starts: int = 0
     _trouble: list[MlphononError] = field(default_factory=list)
 
-    def outcomes(self, executor: Executor, in_flight: int) -> Iterator[Outcome]:
+    def outcomes(
+        self,
+        executor: Executor,
+        in_flight: int,
+        more_may_come: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Outcome]:
         """Work until no task is left; yield how each ended that was entered by this run.
 
         Parameters
@@ -83,6 +83,8 @@ class Run:
             Runs the work; its processes see the campaign's folder.
         in_flight : int
             Groups that are handed out at once.
+        more_may_come : callable
+            Tells whether crystals are still being entered.
 
         Raises
         ------
@@ -95,11 +97,15 @@ class Run:
             try:
                 yield from self._enter()
                 while True:
+                    # Asked first: what came in before it ended is counted below.
+                    coming = more_may_come()
                     self._hand_out(executor, in_flight, flying)
                     if flying:
-                        done, _ = wait(flying, PULSE, FIRST_COMPLETED)
+                        done, _ = wait(flying, QUICK_PULSE if coming else PULSE, FIRST_COMPLETED)
                         for future in done:
                             self._look_at(future, flying.pop(future))
+                    elif coming:
+                        time.sleep(QUICK_PULSE)
                     elif self._do(count_open, self.calculation) == 0:
                         break
                     else:
@@ -109,7 +115,9 @@ class Run:
                     if self._trouble:
                         raise self._trouble[0]
             finally:
-                self._give_back(flying)
+                # Where the database is gone, the leases run out by themselves.
+                with suppress(ResultError):
+                    self._give_back(flying)
 
     def _hand_out(
         self, executor: Executor, in_flight: int, flying: dict[Future[None], Group]
@@ -119,12 +127,11 @@ class Run:
             if not group:
                 return
             for part in _apart(group):
-                items = tuple(Item(one.id, one.name, one.structure) for one in part)
                 for one in part:
                     # Of a run that was killed.
                     self.folder.forget_begun(one.id)
                 try:
-                    flying[executor.submit(work, self.job, items)] = part
+                    flying[executor.submit(work, self.plan, self.folder.path, part)] = part
                 except BrokenExecutor as error:
                     self._release([one.id for one in group])
                     raise ResultError(
@@ -134,7 +141,11 @@ class Run:
                     ) from error
 
     def _claim(self) -> Group:
-        taken = self._do(claim, self.calculation, self.owner, self.group, self.lease)
+        site = self.plan.site
+        lease = Lease(site.lease, site.cheapest_first)
+        taken = self.store.read(
+            lambda c: claim(c, self.calculation, self.owner, site.together, lease)
+        )
         return tuple(taken)
 
     def _enter(self) -> Iterator[Outcome]:
@@ -174,10 +185,10 @@ class Run:
                 self._blame(one, begun[one.id], error)
         self._release([one.id for one in left if one.id not in begun])
 
-    def _blame(self, one: Claimed, begun: Begun, error: BaseException) -> None:
+    def _blame(self, one: Task, begun: StartNote, error: BaseException) -> None:
         """Count a crash; a crystal that the process often ended under is set aside."""
         crashes = self._do(count_crash, one.id, self.owner)
-        if crashes < self.crashes:
+        if crashes < self.plan.site.crashes:
             self.folder.forget_begun(one.id)
             self._do(release, [one.id], self.owner, tried=True)
             return
@@ -218,9 +229,9 @@ class Run:
         over = threading.Event()
 
         def beat() -> None:
-            while not over.wait(self.lease.seconds / 4):
+            while not over.wait(self.plan.site.lease / 4):
                 try:
-                    self._do(renew, self.owner, self.lease.seconds)
+                    self._do(renew, self.owner, self.plan.site.lease)
                 except MlphononError as error:
                     self._trouble.append(error)
                     return

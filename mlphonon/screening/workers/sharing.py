@@ -12,19 +12,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mlphonon.potentials.calculator import as_calculator
 from mlphonon.potentials.potential import (
+    DescriptorPotential,
     DifferentiablePotential,
     Evaluation,
+    KernelPotential,
+    MemoryPotential,
     Potential,
-    PotentialInfo,
+    PrecisionPotential,
     ProgressCallback,
 )
+from mlphonon.potentials.wrapper import PotentialWrapper
 
 if TYPE_CHECKING:
     import numpy as np
     from ase import Atoms
-    from ase.calculators.calculator import Calculator
+
+    from mlphonon.potentials.training_space import TrainingSpace
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -57,7 +61,7 @@ def do_together(
     if len(items) < 2:
         return [work(potential, item) for item in items]
     meeting = _Meeting(potential, len(items))
-    shared = _shared(potential, meeting)
+    shared = _SharedPotential.make(potential, meeting)
 
     def attend(item: Item) -> Result:
         try:
@@ -130,15 +134,12 @@ class _Meeting:
             request.error = error
 
 
-class _Shared:
-    """A potential that evaluates in a meeting."""
+class _SharedPotential(PotentialWrapper):
+    """A potential that evaluates in a meeting; whatever else it can, one thread at a time."""
 
-    def __init__(self, potential: Potential, meeting: _Meeting) -> None:
-        self._potential, self._meeting = potential, meeting
-
-    @property
-    def info(self) -> PotentialInfo:
-        return self._potential.info
+    def __init__(self, potential: Any, meeting: _Meeting) -> None:
+        super().__init__(potential)
+        self._meeting = meeting
 
     def evaluate(
         self, structures: Sequence[Atoms], progress: ProgressCallback | None = None
@@ -148,15 +149,21 @@ class _Shared:
             progress(len(structures))
         return found
 
-    def calculator(self) -> Calculator:
-        return as_calculator(self)
+    def around(self, potential: Potential) -> Potential:
+        """Return the same in another precision or with other kernels."""
+        return _ExclusivePotential.make(potential, self._meeting)
 
 
-class _SharedDifferentiable(_Shared):
-    """The same of a potential that can be differentiated; rows are not shared."""
+class _ExclusivePotential(_SharedPotential):
+    """A potential that one thread at a time asks."""
 
-    _potential: DifferentiablePotential
+    def evaluate(
+        self, structures: Sequence[Atoms], progress: ProgressCallback | None = None
+    ) -> list[Evaluation]:
+        return self._meeting.alone(lambda: self._potential.evaluate(structures, progress))
 
+
+class _SharedRows(_SharedPotential):
     def hessian_rows(
         self,
         atoms: Atoms,
@@ -167,26 +174,37 @@ class _SharedDifferentiable(_Shared):
             lambda: self._potential.hessian_rows(atoms, displacements, progress)
         )
 
-    def in_precision(self, dtype: str) -> DifferentiablePotential:
+
+class _SharedPrecision(_SharedPotential):
+    def in_precision(self, dtype: str) -> Any:
         if dtype == self.info.dtype:
             return self
-        other = self._meeting.alone(lambda: self._potential.in_precision(dtype))
-        return _Guarded(other, self._meeting)
+        return self.around(self._meeting.alone(lambda: self._potential.in_precision(dtype)))
 
+
+class _SharedMemory(_SharedPotential):
     def memory(self, atoms: Atoms, rows: bool = False, at_once: int = 1) -> int:
         return self._meeting.alone(lambda: self._potential.memory(atoms, rows, at_once))
 
 
-class _Guarded(_SharedDifferentiable):
-    """The same in another precision: one thread at a time."""
-
-    def evaluate(
-        self, structures: Sequence[Atoms], progress: ProgressCallback | None = None
-    ) -> list[Evaluation]:
-        return self._meeting.alone(lambda: self._potential.evaluate(structures, progress))
+class _SharedKernels(_SharedPotential):
+    def with_plain_kernels(self) -> Any:
+        return self.around(self._meeting.alone(lambda: self._potential.with_plain_kernels()))
 
 
-def _shared(potential: Potential, meeting: _Meeting) -> Any:
-    if isinstance(potential, DifferentiablePotential):
-        return _SharedDifferentiable(potential, meeting)
-    return _Shared(potential, meeting)
+class _SharedDescriptors(_SharedPotential):
+    @property
+    def training_space(self) -> TrainingSpace | None:
+        return self._potential.training_space
+
+    def descriptors(self, atoms: Atoms) -> np.ndarray:
+        return self._meeting.alone(lambda: self._potential.descriptors(atoms))
+
+
+_SharedPotential.capabilities = {
+    DifferentiablePotential: _SharedRows,
+    PrecisionPotential: _SharedPrecision,
+    MemoryPotential: _SharedMemory,
+    KernelPotential: _SharedKernels,
+    DescriptorPotential: _SharedDescriptors,
+}

@@ -8,13 +8,13 @@ import os
 import socket
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from mlphonon.anharmonic.at_temperature.compute import renormalise
-from mlphonon.crystal.structure_json import to_atoms
+from mlphonon.anharmonic.at_temperature.compute import compute_phonons_at_temperature
 from mlphonon.errors import (
     CrystalError,
     MlphononError,
@@ -24,23 +24,28 @@ from mlphonon.errors import (
     SettingsError,
 )
 from mlphonon.potentials.batches import TooLargeError
-from mlphonon.screening.calculation import PotentialSource
+from mlphonon.screening.plan import CampaignPlan
 from mlphonon.screening.properties import AtTemperature
 from mlphonon.screening.quantities.at_temperature import (
     AT_TEMPERATURE,
     measure_at_temperature,
 )
 from mlphonon.screening.quantities.measure import measure, measure_thermal
+from mlphonon.screening.task import Task
 from mlphonon.screening.workers.artifacts import keep
-from mlphonon.screening.workers.outcome import Begun, Cause, Failure, Folder, Outcome, words_name
+from mlphonon.screening.workers.outcome import (
+    Cause,
+    Failure,
+    Folder,
+    Outcome,
+    StartNote,
+    words_name,
+)
 from mlphonon.screening.workers.sharing import do_together
 from mlphonon.screening.workers.watch import watched
-from mlphonon.settings import PhononSettings
-from mlphonon.workflow import Silent, compute_phonons
+from mlphonon.workflow import compute_phonons
 
 if TYPE_CHECKING:
-    from ase import Atoms
-
     from mlphonon.phonons.phonons import Phonons
     from mlphonon.potentials.potential import Potential
 
@@ -57,75 +62,38 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 """Errors of a disk, which are no crystal's fault."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Of one crystal: seconds, and gigabytes of the worker that computes it."""
-
-    seconds: float | None = None
-    gigabytes: float | None = None
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is done with every crystal.
-
-    Attributes
-    ----------
-    source : PotentialSource
-        Where the potential comes from.
-    settings : PhononSettings
-        The protocol.
-    temperatures : tuple of float
-        K.
-    folder : Path
-        The campaign's.
-    limits : Limits
-        Of one crystal.
-    keep_phonons : bool
-        Whether phonons are kept, not only numbers.
-    properties : tuple of AtTemperature
-        What is computed beyond harmonic phonons.
-    """
-
-    source: PotentialSource
-    settings: PhononSettings
-    temperatures: tuple[float, ...]
-    folder: Path
-    limits: Limits = field(default_factory=Limits)
-    keep_phonons: bool = True
-    properties: tuple[AtTemperature, ...] = ()
-
-
-@dataclass(frozen=True)
-class Item:
-    """One crystal of a group: identity of the task, name, and structure."""
-
-    task: str
-    name: str
-    structure: dict[str, Any]
-
-    def atoms(self) -> Atoms:
-        """Return the crystal as it was given."""
-        return to_atoms(self.structure)
-
-
-def work(job: Job, items: tuple[Item, ...]) -> None:
+def work(plan: CampaignPlan, home: Path, tasks: tuple[Task, ...]) -> None:
     """Compute crystals; how each ended stands in the campaign's folder then.
+
+    Parameters
+    ----------
+    plan : CampaignPlan
+        What is done with every crystal.
+    home : Path
+        The campaign's folder.
+    tasks : tuple of Task
+        The crystals.
 
     Raises
     ------
     MlphononError
         If the potential cannot be loaded, or the folder cannot be written; no crystal is to blame.
     """
-    folder = Folder(job.folder)
+    folder = Folder(home)
     _listen_for_crashes(folder)
-    potential = job.source.load()
-    left = [item for item in items if not folder.has_ended(item.task)]
-    do_together(potential, left, lambda shared, item: _one(item, shared, job, folder))
+    potential = plan.source.load()
+    left = [task for task in tasks if not folder.has_ended(task.id)]
+    do_together(potential, left, lambda shared, task: _one(task, shared, plan, folder))
 
 
-def _one(item: Item, potential: Potential, job: Job, folder: Folder) -> None:
-    begun, attempt = time.perf_counter(), _Attempt(item, job, folder)
+def load_potential_early(plan: CampaignPlan) -> None:
+    """Have a worker ready by the time that there is work; an error is for the work to meet."""
+    with suppress(MlphononError):
+        plan.source.load()
+
+
+def _one(task: Task, potential: Potential, plan: CampaignPlan, folder: Folder) -> None:
+    begun, attempt = time.perf_counter(), _Attempt(task, plan, folder)
 
     def end(outcome: Outcome) -> None:
         seconds = round(time.perf_counter() - begun, 3)
@@ -133,15 +101,15 @@ def _one(item: Item, potential: Potential, job: Job, folder: Folder) -> None:
 
     try:
         folder.begin(
-            Begun(
-                task=item.task,
-                name=item.name,
+            StartNote(
+                task=task.id,
+                name=task.name,
                 host=socket.gethostname(),
                 pid=os.getpid(),
                 since=time.time(),
             )
         )
-        limits = job.limits.seconds, job.limits.gigabytes
+        limits = plan.site.seconds, plan.site.gigabytes
         with watched(*limits, lambda reason: end(attempt.ended_by(reason))):
             outcome = attempt.compute(potential)
         end(outcome)
@@ -149,7 +117,7 @@ def _one(item: Item, potential: Potential, job: Job, folder: Folder) -> None:
         if error.errno not in NO_ROOM:
             raise
         raise ResultError(
-            f"cannot write to {job.folder}",
+            f"cannot write to {folder.path}",
             error.strerror or str(error),
             "free some space and run again; what is done is kept",
         ) from error
@@ -159,8 +127,8 @@ def _one(item: Item, potential: Potential, job: Job, folder: Folder) -> None:
 class _Attempt:
     """What is known of a crystal so far; a limit may strike at any time."""
 
-    item: Item
-    job: Job
+    task: Task
+    plan: CampaignPlan
     folder: Folder
     phonons: Phonons | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -169,8 +137,8 @@ class _Attempt:
     def compute(self, potential: Potential) -> Outcome:
         """Compute all; what goes wrong is part of the outcome."""
         try:
-            self.phonons = compute_phonons(self.item.atoms(), potential, self.job.settings)
-            for asked in self.job.properties:
+            self.phonons = compute_phonons(self.task.atoms(), potential, self.plan.settings)
+            for asked in self.plan.properties:
                 self._add(asked, potential)
             return self._done()
         except OSError:
@@ -180,7 +148,7 @@ class _Attempt:
 
     def ended_by(self, failure: Failure) -> Outcome:
         """Return what a limit leaves: harmonic phonons, where they were known, stand."""
-        left = self.job.properties[len(self.rows) :]
+        left = self.plan.properties[len(self.rows) :]
         if self.phonons is None or not left:
             return self._failed(failure)
         self.rows += [_row(asked, failure) for asked in left]
@@ -189,14 +157,7 @@ class _Attempt:
     def _add(self, asked: AtTemperature, potential: Potential) -> None:
         assert self.phonons is not None
         try:
-            found = renormalise(
-                self.phonons,
-                potential,
-                asked.temperature,
-                asked.method,
-                asked.settings(),
-                Silent(),
-            )
+            found = compute_phonons_at_temperature(self.phonons, potential, asked.settings())
             row = _row(asked) | measure_at_temperature(found)
         except OSError:
             raise
@@ -209,19 +170,19 @@ class _Attempt:
     def _done(self) -> Outcome:
         assert self.phonons is not None
         return Outcome(
-            task=self.item.task,
-            name=self.item.name,
+            task=self.task.id,
+            name=self.task.name,
             seconds=0,
             quantities=measure(self.phonons),
-            thermal=tuple(measure_thermal(self.phonons, self.job.temperatures)),
+            thermal=tuple(measure_thermal(self.phonons, self.plan.temperatures)),
             at_temperature=tuple(self.rows),
             artifact=keep(self.phonons, self.folder, self.beyond)
-            if self.job.keep_phonons
+            if self.plan.site.keep_phonons
             else None,
         )
 
     def _failed(self, failure: Failure) -> Outcome:
-        return Outcome(task=self.item.task, name=self.item.name, seconds=0, failure=failure)
+        return Outcome(task=self.task.id, name=self.task.name, seconds=0, failure=failure)
 
 
 def _row(asked: AtTemperature, failure: Failure | None = None) -> dict[str, Any]:

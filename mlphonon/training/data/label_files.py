@@ -18,10 +18,10 @@ from mlphonon.io.atomic_files import write_whole
 from mlphonon.potentials.loading import load_potential
 from mlphonon.readers.reading import reading
 from mlphonon.readers.structures import iterate_structures
+from mlphonon.reporter import Reporter, Silent
 from mlphonon.training.data.dft import PREFIX, load_code
 from mlphonon.training.data.frame import check_structure
 from mlphonon.training.data.labelling import label
-from mlphonon.workflow import Reporter, Silent
 
 if TYPE_CHECKING:
     from ase import Atoms

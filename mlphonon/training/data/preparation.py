@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from mlphonon.crystal.crystal import read_crystals
 from mlphonon.errors import CrystalError
 from mlphonon.potentials.loading import load_potential
+from mlphonon.reporter import Reporter
 from mlphonon.training.data.generation import distort
 from mlphonon.training.data.label_files import write_structures
 from mlphonon.training.data.settings import Distortions
 from mlphonon.training.data.substitution import at_best_volume, substitute
-from mlphonon.workflow import Reporter, compute_phonons
+from mlphonon.workflow import compute_phonons
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from mlphonon.training.settings_file import Frozen
+from mlphonon.settings_base import Settings
 
 KINDS = ("rattle", "strain", "thermal", "modes", "finite")
 """Ways to distort a crystal."""
 
 
-class Distortions(Frozen):
+class Distortions(Settings):
     """How crystals are distorted."""
+
+    words: ClassVar[str] = "distortions"
 
     kinds: tuple[str, ...] = ("rattle", "strain")
     """Taken in turn: ``"rattle"`` (every coordinate at random), ``"strain"`` (the cell at random,
@@ -65,8 +67,10 @@ class Distortions(Frozen):
         return bool(set(self.kinds) & {"thermal", "modes"})
 
 
-class DftSettings(Frozen):
+class DftSettings(Settings):
     """Settings of a DFT code."""
+
+    words: ClassVar[str] = "the DFT code"
 
     functional: str
     """What data sets name as the origin of the labels, such as ``"PBE"``."""

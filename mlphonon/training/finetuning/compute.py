@@ -13,6 +13,7 @@ import numpy as np
 
 from mlphonon.errors import TrainingError
 from mlphonon.potentials.training_space import FILE as TRAINING_SPACE
+from mlphonon.reporter import Reporter, Silent
 from mlphonon.training.data.frame import Frame, TrainingData, join
 from mlphonon.training.data.store import digest, read_data
 from mlphonon.training.finetuning.card import write_card
@@ -25,7 +26,6 @@ from mlphonon.training.finetuning.start import Start, load_start
 from mlphonon.training.finetuning.training_space import write_training_space
 from mlphonon.training.optimisation.checkpoint import load_checkpoint
 from mlphonon.training.optimisation.processes import run_job
-from mlphonon.workflow import Reporter, Silent
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -18,7 +18,7 @@ from mlphonon.errors import TrainingError
 from mlphonon.io.atomic_files import write_whole
 from mlphonon.potentials.loading import FINETUNED
 from mlphonon.potentials.mace.architecture import save_weights
-from mlphonon.potentials.mace.mace_potential import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 from mlphonon.training.finetuning.adaptation import adapt, write_out
 from mlphonon.training.finetuning.curvature import frequency_errors, hessian_products
 from mlphonon.training.finetuning.phonon_error import spectrum_distances
@@ -208,7 +208,7 @@ class FinetuneJob:
         if self.curvatures:
             potential = MacePotential(
                 copy.deepcopy(model),
-                name="tuned",
+                WeightsInfo("tuned"),
                 device=str(device_of(model)),
                 dtype="float32",
                 head=self.start.head,

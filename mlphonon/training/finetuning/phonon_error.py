@@ -13,14 +13,16 @@ from mlphonon.system.threads import one_blas_thread
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
-    from mlphonon.potentials.mace.mace_potential import MacePotential
+    from mlphonon.potentials.potential import DifferentiablePotential
     from mlphonon.training.data.frame import Curvature
 
 MESH_LENGTH = 30.0
 """A; frequencies are compared on the mesh that phonopy makes of it."""
 
 
-def spectrum_distances(potential: MacePotential, curvatures: Sequence[Curvature]) -> np.ndarray:
+def spectrum_distances(
+    potential: DifferentiablePotential, curvatures: Sequence[Curvature]
+) -> np.ndarray:
     """Wasserstein distance of each crystal's spectrum to the known one.
 
     At the structure at which the force constants are known, so errors of the lattice constants are
@@ -28,7 +30,7 @@ def spectrum_distances(potential: MacePotential, curvatures: Sequence[Curvature]
 
     Parameters
     ----------
-    potential : MacePotential
+    potential : DifferentiablePotential
         To be judged.
     curvatures : sequence of Curvature
         What is known.

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from mlphonon.errors import TrainingError
 from mlphonon.potentials.loading import load_potential
 from mlphonon.potentials.mace.architecture import MaceArchitecture
-from mlphonon.potentials.mace.mace_potential import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
+from mlphonon.potentials.potential import DescriptorPotential, TrainablePotential
 from mlphonon.training.graphs import GraphBuilder
 
 if TYPE_CHECKING:
@@ -58,11 +59,9 @@ class Start:
         """Return it as a potential in float32, for labels and comparisons."""
         return MacePotential(
             copy.deepcopy(self.model),
-            name=self.info.name,
-            dtype="float32",
-            sha256=self.info.sha256,
+            WeightsInfo(self.info.name, self.info.sha256, training_space=self.training_space),
             head=self.head,
-            training_space=self.training_space,
+            dtype="float32",
         )
 
     @cached_property
@@ -86,14 +85,15 @@ def load_start(potential: str, head: str | None = None, allow_pickle: bool = Fal
     """
     options: dict[str, Any] = {"device": "cpu", "dtype": "float64", "kernels": "plain"}
     loaded = load_potential(potential, head=head, allow_pickle=allow_pickle, **options)
-    if not isinstance(loaded, MacePotential):
+    if not isinstance(loaded, TrainablePotential):
         raise TrainingError(
             f"potential '{potential}' cannot be fine-tuned here",
             f"it is of backend '{loaded.info.backend}', and only MACE is trained",
             "take a MACE (see 'mlphonon potentials list'), or label with it and train a MACE",
         )
     architecture = _architecture(potential)
-    return Start(loaded.model, loaded.info, loaded.head, architecture, loaded.training_space)
+    space = loaded.training_space if isinstance(loaded, DescriptorPotential) else None
+    return Start(loaded.model, loaded.info, loaded.head, architecture, space)
 
 
 def _architecture(potential: str) -> MaceArchitecture | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlphonon.potentials.loading import FINETUNED
-from mlphonon.potentials.mace.mace_potential import MacePotential
+from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 from mlphonon.potentials.named.store import FOLDER_FILES, sha256_of
 from mlphonon.potentials.training_space import FILE, save_training_space
 from mlphonon.training.finetuning.replay import sample_structures
@@ -62,7 +62,7 @@ def write_training_space(
     if all((folder / name).is_file() for name in FOLDER_FILES):
         digests.append(sha256_of(folder))
     after = MacePotential(
-        copy.deepcopy(tuned), name="tuned", dtype="float32", head=start.head, sha256=digests[0]
+        copy.deepcopy(tuned), WeightsInfo("tuned", digests[0]), dtype="float32", head=start.head
     )
     new = structures_of(trained_on)
     elements = start.info.elements or frozenset()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
+from mlphonon.settings_base import Settings
 from mlphonon.training.optimisation.settings import LossSettings, OptimisationSettings
-from mlphonon.training.settings_file import Frozen
 
 
-class ShapeSettings(Frozen):
+class ShapeSettings(Settings):
     """What of the architecture is chosen; the rest (elements, references) comes from the data.
 
     Upper bounds are far above what pays; beyond them one layer alone fills a machine's memory.
     """
+
+    words: ClassVar[str] = "the network"
 
     r_max: float = Field(default=5.0, gt=0, le=20)
     """Up to which distance atoms are neighbours, A: two layers then feel 10 A."""

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from mlphonon.training.settings_file import Frozen
+from mlphonon.settings_base import Settings
 
 MOST_EPOCHS = 100_000
 """Far beyond any use; above, a step count no longer fits a progress bar."""
 
 
-class OptimisationSettings(Frozen):
+class OptimisationSettings(Settings):
     """How weights are moved.
 
     Adam moves all weights; or all but the matrices, if these have a `matrix_learning_rate`: then
     Muon moves them (see `mlphonon.training.optimisation.muon`).
     """
+
+    words: ClassVar[str] = "the training"
 
     seed: int = Field(default=1, ge=0, lt=2**31)
     """The same seed gives the same weights on the same machine."""
@@ -84,8 +86,10 @@ FREE = {
 """Settings that may differ when a run is resumed."""
 
 
-class LossSettings(Frozen):
+class LossSettings(Settings):
     """Weights of the mean norms of the errors (see `mlphonon.training.optimisation.loss`)."""
+
+    words: ClassVar[str] = "the loss"
 
     energy: float = Field(default=1.0, ge=0)
     """Of eV/atom."""

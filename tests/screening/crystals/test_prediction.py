@@ -11,7 +11,7 @@ from mlphonon import Phonons, compute_phonons
 from mlphonon.crystal.crystal import make_crystal
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.screening.crystals.prediction import atoms_per_second, predicted_cost
-from mlphonon.settings import PhononSettings, make_settings
+from mlphonon.settings import PhononSettings
 from tests.helpers.crystals import quartz
 from tests.screening.conftest import QUICK
 
@@ -29,7 +29,7 @@ def test_low_symmetry(quartz_phonons: Phonons) -> None:
 
 @pytest.mark.parametrize("supercell", ["auto", "3 3 3"])
 def test_high_symmetry(supercell: str) -> None:
-    settings = make_settings(QUICK, supercell=supercell)
+    settings = PhononSettings.make(QUICK, supercell=supercell)
     phonons = compute_phonons(bulk("Cu"), EMT(), settings)
     predicted = predicted_cost(make_crystal(bulk("Cu")), settings)
     assert predicted == pytest.approx(spent(phonons), rel=0.5)

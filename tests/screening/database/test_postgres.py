@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from ase import Atoms
 
-from mlphonon.screening.campaign import Campaign, Plan
+from mlphonon.screening.campaign import Campaign
+from mlphonon.screening.plan import CampaignPlan
 from tests.screening.test_campaign import given
 from tests.screening.test_survival import crystals, disturb, equal, undisturbed
 
@@ -35,7 +36,7 @@ def test_killed_campaign_on_postgres(tmp_path: Path, server: servers.PostgresSer
 def test_a_server_that_goes_away_for_a_while(
     tmp_path: Path,
     server: servers.PostgresServer,
-    plan: Callable[..., Plan],
+    plan: Callable[..., CampaignPlan],
     metals: list[Atoms],
 ):
     said: list[str] = []

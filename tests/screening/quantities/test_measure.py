@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
-from phonopy.phonon.grid import length2mesh
-from phonopy.structure.atomic_data import get_atomic_data
 from scipy import constants
 
 from mlphonon import Phonons, compute_phonons
-from mlphonon.crystal.crystal import make_crystal
-from mlphonon.force_constants.displacements import make_supercell
 from mlphonon.potentials.calculator import AsePotential
-from mlphonon.potentials.potential import Potential
 from mlphonon.screening.quantities.measure import (
     QUANTITIES,
     THERMAL,
     measure,
     measure_thermal,
 )
-from mlphonon.screening.quantities.transport import (
-    even_mesh,
-    isotope_grid,
-    isotope_rates,
-    mean_isotope_rate,
-)
-from tests.helpers.crystals import VIEWS, quartz, rocksalt
+from tests.helpers.crystals import VIEWS, quartz
+from tests.helpers.fcc import LATTICE_CONSTANT, STIFFNESS, sound_velocity_by_hand
+from tests.helpers.heat import KELVIN_PER_THZ
 from tests.helpers.springs import (
     TO_THZ,
     LatticeSprings,
@@ -38,17 +28,14 @@ from tests.helpers.springs import (
     simple_cubic,
 )
 
-TERAHERTZ = constants.h * 1e12 / constants.k
-"""h times 1 THz, K."""
-
-A, STIFFNESS = 3.6, 2.0
-
 
 @pytest.fixture(scope="module")
 def copper() -> Phonons:
     """fcc with central springs to nearest neighbours: C_11 = 2 K/a, C_12 = C_44 = K/a."""
-    springs = LatticeSprings(fcc_neighbours(A), STIFFNESS, 0.0)
-    return compute_phonons(bulk("Cu", a=A), AsePotential(springs), min_length=10, mesh=250)
+    springs = LatticeSprings(fcc_neighbours(LATTICE_CONSTANT), STIFFNESS, 0.0)
+    return compute_phonons(
+        bulk("Cu", a=LATTICE_CONSTANT), AsePotential(springs), min_length=10, mesh=250
+    )
 
 
 @pytest.fixture(scope="module")
@@ -64,25 +51,6 @@ def of_rocksalt(rocksalt_phonons: Phonons) -> dict:
 @pytest.fixture(scope="module")
 def of_quartz(quartz_phonons: Phonons) -> dict:
     return measure(quartz_phonons)
-
-
-def sound_velocity_by_hand() -> float:
-    """Debye's mean of `copper`, m/s, over a grid of angles."""
-    modulus = STIFFNESS * constants.e / 1e-20 / (A * 1e-10)
-    density = 4 * 63.546 * constants.atomic_mass / (A * 1e-10) ** 3
-    heights, shares = np.polynomial.legendre.leggauss(40)
-    angles = (np.arange(60) + 0.5) * np.pi / 30
-    powers = []
-    for z in heights:
-        n = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1) * np.sqrt(1 - z**2)
-        n[:, 2] = z
-        # (C_11 - C_44) n_i^2 + C_44 on the diagonal, (C_12 + C_44) n_i n_j off it.
-        christoffel = 2 * n[:, :, None] * n[:, None, :]
-        diagonal = np.arange(3)
-        christoffel[:, diagonal, diagonal] = n**2 + 1
-        squares = np.linalg.eigvalsh(christoffel) * modulus / density
-        powers.append((squares**-1.5).mean())
-    return float((np.array(powers) @ shares / 2) ** (-1 / 3))
 
 
 def test_every_quantity_is_measured_and_is_what_it_says(
@@ -141,43 +109,16 @@ def test_branches_that_overlap_leave_no_gap(of_quartz: dict) -> None:
 
 
 def test_elastic_quantities(of_copper: dict) -> None:
-    unit = STIFFNESS / A * constants.e * 1e30 / 1e9
+    unit = STIFFNESS / LATTICE_CONSTANT * constants.e * 1e30 / 1e9
     assert of_copper["bulk_modulus"] == pytest.approx(4 / 3 * unit, rel=2e-3)
     # C' = 1/2, C_44 = 1: Voigt (1 + 3) / 5, Reuss 5 C' C_44 / (2 C_44 + 3 C').
     shear = (0.8 + 2.5 / 3.5) / 2
     assert of_copper["shear_modulus"] == pytest.approx(shear * unit, rel=2e-3)
     velocity = sound_velocity_by_hand()
     assert of_copper["sound_velocity"] == pytest.approx(velocity / 1e3, rel=2e-3)
-    density = 4 / (A * 1e-10) ** 3
+    density = 4 / (LATTICE_CONSTANT * 1e-10) ** 3
     theta = constants.hbar / constants.k * velocity * (6 * np.pi**2 * density) ** (1 / 3)
     assert of_copper["debye_temperature"] == pytest.approx(theta, rel=2e-3)
-
-
-@pytest.mark.parametrize("name", ["copper", "rocksalt"])
-def test_debye_temperature_is_that_of_the_cold_crystal(
-    name: str, copper: Phonons, rocksalt_springs: Potential
-) -> None:
-    """C_V = 12/5 pi^4 R (T/theta)^3 per mole of atoms, be there one or two in the cell."""
-    phonons = copper
-    if name == "rocksalt":
-        phonons = compute_phonons(rocksalt(), rocksalt_springs, min_length=11, mesh=300)
-    theta = measure(phonons)["debye_temperature"]
-    parts = np.array([75.0, 55.0])
-    rows = measure_thermal(phonons, theta / parts)
-    ratios = np.array([row["c_v"] for row in rows]) / (2.4 * np.pi**4 * constants.R / parts**3)
-    # Two temperatures eliminate the next term, in T^5.
-    cold = ratios @ (parts**2 * [1, -1]) / (parts**2 @ [1, -1])
-    assert cold == pytest.approx(1, abs=0.01)
-
-
-def test_debye_temperature_of_the_spectrum(of_copper: dict, of_rocksalt: dict) -> None:
-    """<w^2> is the mean of spring over mass: 4 K of the fcc lattice, 2 K + 4 K' of rocksalt."""
-    for found, mean in (
-        (of_copper, 4 * STIFFNESS / 63.546),
-        (of_rocksalt, 8.0 * (1 / 35.453 + 1 / 22.98977) / 2),
-    ):
-        theta = TERAHERTZ * TO_THZ * np.sqrt(5 / 3 * mean)
-        assert found["debye_temperature_dos"] == pytest.approx(theta, rel=2e-4)
 
 
 def test_thermal_properties_are_per_mole_of_atoms(rocksalt_phonons: Phonons) -> None:
@@ -197,87 +138,9 @@ def test_zero_point_energy(of_rocksalt: dict, rocksalt_phonons: Phonons) -> None
     assert of_rocksalt["zero_point_energy"] == pytest.approx(energy, rel=1e-4)
 
 
-def heat_capacities(frequencies: np.ndarray) -> np.ndarray:
-    """Of modes at 300 K, in units of k."""
-    half = TERAHERTZ * frequencies / 300 / 2
-    return (half / np.sinh(half)) ** 2
-
-
-def test_group_velocity_against_finite_differences(
-    quartz_phonons: Phonons, of_quartz: dict
-) -> None:
-    """On another mesh, without any point of high symmetry."""
-    numbers = np.array([7, 7, 6])
-    whole = np.stack(np.meshgrid(*map(np.arange, numbers), indexing="ij"), -1).reshape(-1, 3)
-    qpoints = (whole + np.array([0.31, 0.17, 0.43])) / numbers
-    steps = 1e-4 * quartz_phonons.atoms.cell.array.T
-    slopes = [
-        quartz_phonons.frequencies(qpoints + step) - quartz_phonons.frequencies(qpoints - step)
-        for step in steps
-    ]
-    # Angular frequency over wave number: the factors 2 pi cancel; THz A are 0.1 km/s.
-    squares = (np.array(slopes) ** 2).sum(axis=0) / (2 * 1e-4) ** 2 / 100
-    heat = heat_capacities(quartz_phonons.frequencies(qpoints))
-    expected = np.sqrt((heat * squares).sum() / heat.sum())
-    assert of_quartz["group_velocity"] == pytest.approx(expected, rel=0.03)
-
-
-def mass_variance(symbol: str) -> float:
-    _, masses, shares = np.array(get_atomic_data().isotope_data[symbol]).T
-    return float(shares @ masses**2 / (shares @ masses) ** 2 - 1)
-
-
-def test_isotopes_scatter_long_waves_as_the_fourth_power(copper: Phonons) -> None:
-    """Tamura's limit, 1/tau = V g w^4 / (4 pi v^3), v Debye's mean velocity.
-
-    In a cubic crystal of one atom |e* . e'|^2 is 1/3 in the mean over all modes of one frequency,
-    so 1/tau = pi/6 V g w^2 D(w), and D = 3 w^2 / (2 pi^2 v^3) for long waves. Modes of three
-    wave vectors differ by a few per cent, as tetrahedra do.
-    """
-    grid = isotope_grid(copper.phonopy, np.array([40, 40, 40]))
-    wanted = [[2, 1, 0], [1, 1, 0], [2, 1, 1]]
-    points = np.array([np.flatnonzero((grid.addresses == q).all(axis=1))[0] for q in wanted])
-    frequencies, rates = isotope_rates(copper.phonopy, grid, points)
-    omega = 2 * np.pi * frequencies * 1e12
-    volume = (A * 1e-10) ** 3 / 4
-    limit = volume * mass_variance("Cu") * omega**4 / (4 * np.pi * sound_velocity_by_hand() ** 3)
-    ratios = rates * 1e12 / limit
-    np.testing.assert_allclose(ratios, 1, atol=0.12)
-    assert ratios.mean() == pytest.approx(1, abs=0.05)
-
-
-def rate_by_density(phonons: Phonons) -> float:
-    """Mean rate of a cubic crystal whose atoms sit on cubic sites, 1/ps.
-
-    There the sum over e' gives a third of the atom's density of states: 1/tau = pi/6 w^2
-    sum_k g_k |e_k|^2 D_k(w), and the sum over modes of one frequency turns |e_k|^2 into D_k.
-    """
-    dos = phonons.dos(projected=True)
-    f, heat = dos.frequencies[1:], heat_capacities(dos.frequencies[1:])
-    variances = np.array([mass_variance(symbol) for symbol in dos.symbols])
-    # w^2 D(w) dw/df is 2 pi f^2 D(f), D per THz.
-    strength = np.pi / 6 * 2 * np.pi * f**2 * (variances @ dos.projected[:, 1:] ** 2)
-    return float(np.trapezoid(heat * strength, f) / np.trapezoid(heat * dos.total[1:], f))
-
-
 @pytest.fixture(scope="module")
 def metal() -> Phonons:
     return compute_phonons(bulk("Cu"), EMT(), min_length=12, mesh=40, projected_mesh=60)
-
-
-@pytest.fixture(scope="module")
-def of_two_species() -> Phonons:
-    """Both of which are mixtures of isotopes."""
-    atoms = bulk("MgSe", "rocksalt", a=5.46)
-    springs = AsePotential(NetworkSprings(atoms, reach=4.2))
-    return compute_phonons(atoms, springs, min_length=9, mesh=40, projected_mesh=60)
-
-
-def test_mean_isotope_rate_follows_from_densities_of_states(
-    metal: Phonons, of_two_species: Phonons
-) -> None:
-    for phonons in (metal, of_two_species):
-        assert mean_isotope_rate(phonons) == pytest.approx(rate_by_density(phonons), rel=0.05)
 
 
 @pytest.mark.parametrize(("symbol", "expected"), [("Al", 0.0), ("Po", None), ("Tc", None)])
@@ -304,7 +167,7 @@ def test_unstable_crystal_has_no_sound() -> None:
     assert not found["stable"]
     assert found["min_frequency"] == pytest.approx(-TO_THZ * np.sqrt(0.8 / 63.546), rel=1e-3)
     assert found["imaginary_share"] == phonons.stability.imaginary_share > 0
-    theta = TERAHERTZ * TO_THZ * np.sqrt(5 / 3 * (2 * 3.0 - 4 * 0.1) / 63.546)
+    theta = KELVIN_PER_THZ * TO_THZ * np.sqrt(5 / 3 * (2 * 3.0 - 4 * 0.1) / 63.546)
     assert found["debye_temperature_dos"] == pytest.approx(theta, rel=1e-3)
     assert 0 < found["group_velocity"] < 10
 
@@ -327,7 +190,7 @@ def test_failures_are_no_properties(
     def fail(_phonopy: object) -> None:
         raise np.linalg.LinAlgError("Eigenvalues did not converge")
 
-    monkeypatch.setattr("mlphonon.evaluation.metrics.acoustic.elasticity", fail)
+    monkeypatch.setattr("mlphonon.properties.elasticity.compute_elasticity", fail)
     with pytest.raises(np.linalg.LinAlgError):
         measure(quartz_phonons)
 
@@ -377,19 +240,3 @@ def test_bulk_modulus_is_the_curvature_of_the_energy(metal: Phonons) -> None:
     assert found["residual_force"] < 1e-4
     assert found["residual_stress"] is not None
     assert found["steps"] > 0
-
-
-def test_meshes_keep_the_symmetry_of_centred_cells() -> None:
-    """Of SrO2 (I4/mmm) phonopy's numbers of points along the axes differ where they may not."""
-    atoms = Atoms("Sr", cell=[[-1.78, 1.78, 3.3], [1.78, -1.78, 3.3], [1.78, 1.78, -3.3]], pbc=True)
-    atoms += Atoms("O2", positions=[(0, 0, 2.55), (0, 0, 4.05)])
-    phonopy = make_supercell(make_crystal(atoms).atoms, np.eye(3, dtype=int), 1e-5)
-    rotations = np.asarray(phonopy.primitive_symmetry.pointgroup_operations)
-    broken = 2 * length2mesh(10.0, phonopy.primitive.cell, rotations=rotations)
-    assert len(set(broken)) > 1
-    with pytest.raises(RuntimeError, match="symmetry"):
-        isotope_grid(phonopy, broken)
-    numbers = even_mesh(phonopy, 20.0)
-    assert (numbers % 2 == 0).all()
-    assert (numbers >= broken).all()
-    isotope_grid(phonopy, numbers)

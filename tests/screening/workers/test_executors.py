@@ -13,9 +13,10 @@ import pytest
 from ase import Atoms
 
 from mlphonon.errors import SettingsError
-from mlphonon.screening.campaign import Campaign, Plan
+from mlphonon.screening.campaign import Campaign
+from mlphonon.screening.plan import CampaignPlan
+from mlphonon.screening.site import ParslSettings, Site, make_site
 from mlphonon.screening.workers.executors import LocalWorkers, parsl_config
-from mlphonon.screening.workers.site import ParslSettings, Site, make_site
 from tests.screening.test_campaign import given
 from tests.screening.test_survival import equal
 
@@ -50,7 +51,10 @@ def test_cores_are_shared_out():
 
 
 def test_parsl_gives_the_same_table(
-    plan: Callable[..., Plan], metals: list[Atoms], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: Callable[..., CampaignPlan],
+    metals: list[Atoms],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setenv("MLPHONON_PARSL_LOGS", str(tmp_path / "parsl"))
     options = {"init_blocks": 1, "max_blocks": 1}
@@ -64,7 +68,10 @@ def test_parsl_gives_the_same_table(
 
 @pytest.mark.slow
 def test_a_worker_of_parsl_that_is_killed(
-    plan: Callable[..., Plan], metals: list[Atoms], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: Callable[..., CampaignPlan],
+    metals: list[Atoms],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     from tests.screening.test_campaign import Crashing
 
@@ -82,7 +89,7 @@ def test_a_worker_of_parsl_that_is_killed(
 
 
 @pytest.mark.slow
-def test_dask(campaign: Campaign, plan: Callable[..., Plan], metals: list[Atoms]):
+def test_dask(campaign: Campaign, plan: Callable[..., CampaignPlan], metals: list[Atoms]):
     distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as dask,

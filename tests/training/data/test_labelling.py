@@ -100,7 +100,7 @@ def test_a_code_that_cannot_run_is_said_in_a_line(tmp_path: Path) -> None:
     work = tmp_path / "work"
     with pytest.raises(TrainingError, match=r"'ase:espresso' is not understood"):
         load_code("ase:espresso", work)
-    with pytest.raises(TrainingError, match="cannot read the settings"):
+    with pytest.raises(TrainingError, match="cannot read settings"):
         load_code(f"ase:espresso:{tmp_path}/none.yaml", work)
     with pytest.raises(TrainingError, match="there is no program 'pw-that-is-not"):
         load_code(write_settings(tmp_path, "pw-that-is-not.x"), work)

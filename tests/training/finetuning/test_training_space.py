@@ -13,7 +13,7 @@ from ase.build import bulk
 from mlphonon import load_potential
 from mlphonon.errors import PotentialError
 from mlphonon.potentials.mace.architecture import save_weights
-from mlphonon.potentials.potential import DescribedPotential
+from mlphonon.potentials.potential import DescriptorPotential
 from mlphonon.potentials.training_space import FILE
 from mlphonon.training.data.frame import Curvature, Frame, Origin, TrainingData
 from mlphonon.training.finetuning.start import Start, load_start
@@ -48,7 +48,7 @@ def written(start: Start, data: TrainingData, folder: Path, moved: float = 0.0) 
 
 
 def farthest(potential: object) -> float:
-    assert isinstance(potential, DescribedPotential)
+    assert isinstance(potential, DescriptorPotential)
     assert potential.training_space is not None
     atoms = bulk("MgO", "rocksalt", a=4.21)
     return float(potential.training_space.distances(potential, atoms).max())
@@ -64,7 +64,7 @@ def test_a_tuned_potential_knows_what_it_was_trained_on_before_and_now(
     before = load_potential("embedded", device="cpu")
     for tuned in (folder, pickled):
         assert farthest(tuned) < 0.4 < 0.6 < farthest(before)
-        assert isinstance(tuned, DescribedPotential) and tuned.training_space is not None
+        assert isinstance(tuned, DescriptorPotential) and tuned.training_space is not None
         salt = bulk("CaS", "rocksalt", a=5.72)
         assert tuned.training_space.distances(tuned, salt).max() < 0.4
 

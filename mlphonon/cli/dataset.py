@@ -10,7 +10,6 @@ import typer
 
 if TYPE_CHECKING:
     from mlphonon.training.data.frame import TrainingData
-    from mlphonon.training.data.settings import Distortions
 
 app = typer.Typer(
     name="dataset",
@@ -48,10 +47,10 @@ def generate_structures(
     """Make structures to be labelled: crystals repeated, displaced and strained."""
     from mlphonon.cli.progress import TerminalReporter
     from mlphonon.training.data.preparation import Preparation
+    from mlphonon.training.data.settings import Distortions
 
-    kinds = tuple(part.strip() for part in kind.split(",") if part.strip())
-    distortions = _distortions(
-        kinds=kinds,
+    distortions = Distortions.make(
+        kinds=tuple(part.strip() for part in kind.split(",") if part.strip()),
         per_crystal=per_crystal,
         amplitude=amplitude,
         strain=strain,
@@ -63,22 +62,6 @@ def generate_structures(
     prepare = Preparation(distortions, potential, substitute, TerminalReporter(quiet))
     count = prepare.write(crystals, output)
     typer.echo(f"{count} structures -> {output}")
-
-
-def _distortions(**values: object) -> Distortions:
-    from pydantic import ValidationError
-
-    from mlphonon.errors import TrainingError
-    from mlphonon.training.data.settings import Distortions
-
-    try:
-        return Distortions.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).replace("_", "-")
-        name = "kind" if name == "kinds" else name
-        reason = first["msg"].removeprefix("Value error, ")
-        raise TrainingError(f"--{name} is wrong", reason, "give another value") from error
 
 
 @app.command("label")

@@ -75,7 +75,7 @@ def finetune(
     with reporter.step("judging before and after", None):
         card = write_card(job, inputs, tuned, sha256, folder)
     with reporter.step("writing down what it was trained on", None):
-        outcome = write_training_space(job.start, tuned, _trained_on(inputs, job), folder)
+        outcome = write_training_space(job.start, tuned, trained_on(inputs, job), folder)
     reporter.say(outcome)
     return card
 
@@ -125,7 +125,7 @@ def prepare(
     )
 
 
-def _trained_on(inputs: FinetuneInputs, job: FinetuneJob) -> TrainingData:
+def trained_on(inputs: FinetuneInputs, job: FinetuneJob) -> TrainingData:
     """Return what was learned from: new data, and those that were replayed from a file."""
     data = _known_crystals(read_data(inputs.data), job.start, job.settings)
     if inputs.replay is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import torch
 from ase.build import bulk
 
 from mlphonon import load_potential
-from mlphonon.errors import TrainingError
+from mlphonon.errors import SettingsError, TrainingError
 from mlphonon.training.data.frame import TrainingData, join
 from mlphonon.training.data.store import read_data, write_data
 from mlphonon.training.finetuning.adaptation import adapt, write_out
@@ -25,6 +26,16 @@ from mlphonon.training.finetuning.start import load_start
 from mlphonon.training.optimisation.checkpoint import load_checkpoint
 from mlphonon.training.optimisation.trainer import Trainer
 from tests.training.finetuning.conftest import labelled_metal
+
+
+class Evil:
+    """Unpickled, it leaves a mark."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (os.mkdir, (str(self.mark),))
 
 
 def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -42,10 +53,13 @@ def test_phonons_of_a_metal_that_was_not_shown_become_better(
     metals: Path, old: Path, tmp_path: Path
 ) -> None:
     """The embedded potential from end to end; the other tests train a tiny one."""
-    settings = FinetuneSettings(epochs=1.5, replay_steps=1, warmup_steps=5, edges_per_batch=500)
+    settings = FinetuneSettings(epochs=2.5, replay_steps=1, warmup_steps=5, edges_per_batch=500)
     (tmp_path / "training_space.npz").write_text("of earlier weights")
+    mark = tmp_path / "mark"
+    torch.save(Evil(mark), tmp_path / "potential.model")
     card = finetune(FinetuneInputs(metals, replay=old), settings, tmp_path)
     assert card["after"]["curvature_THz"] < 0.75 * card["before"]["curvature_THz"]
+    assert not mark.exists(), "what lay in the folder was unpickled"
     assert card["samples"]["curved"] == 8
     file = tmp_path / "potential.model"
     assert card["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
@@ -225,7 +239,9 @@ def test_two_processes_learn_as_well(metals: Path, quick: FinetuneSettings, tmp_
     ("text", "said"),
     [
         ("epochs: -1", "epochs"),
-        ("lora: 2\nfreeze: 1", "are wrong; lora leaves all weights"),
+        ("lora: 2\nfreeze: 1", "do not fit together; lora leaves all weights"),
+        ("lora: 1000000", "'lora' of the training cannot be 1000000"),
+        ("epochs: .inf", "'epochs' of the training cannot be inf"),
         ("curvature: 3", "curvature"),
         ("- 1", "holds no settings"),
         (": :", "cannot read"),
@@ -234,7 +250,7 @@ def test_two_processes_learn_as_well(metals: Path, quick: FinetuneSettings, tmp_
 def test_wrong_settings_are_one_clear_line(text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "ft.yaml"
     path.write_text(text)
-    with pytest.raises(TrainingError, match=said) as caught:
+    with pytest.raises(SettingsError, match=said) as caught:
         FinetuneSettings.read(path)
     assert "\n" not in str(caught.value)
 

@@ -126,8 +126,8 @@ def compute_in_supercell(
         Is told what is being done.
     """
     watch = Stopwatch.start()
-    told = reporter or Silent()
-    return _Calculation(crystal, potential, settings, born, told, watch, matrix).run()
+    reporter = reporter or Silent()
+    return _Calculation(crystal, potential, settings, born, reporter, watch, matrix).run()
 
 
 def take_crystal(structure: Any, symprec: float) -> Crystal:

@@ -74,19 +74,19 @@ def harmonic_start(
     from mlphonon.potentials.loading import load_potential
 
     refuse_several(potential)
-    told = reporter or Silent()
+    reporter = reporter or Silent()
     if isinstance(structure, Phonons):
         _refuse_other_settings(structure, settings)
-        with told.step("loading the potential", None):
+        with reporter.step("loading the potential", None):
             engine = potential_of(structure, potential, device=device, allow_pickle=allow_pickle)
         phonons = structure if born is None else with_born_charges(structure, born)
-        return HarmonicStart(phonons, engine, told, make_crystal(phonons.atoms))
+        return HarmonicStart(phonons, engine, reporter, make_crystal(phonons.atoms))
     crystal = take_crystal(structure, settings.symprec)
-    with told.step("loading the potential", None):
+    with reporter.step("loading the potential", None):
         chosen = DEFAULT_POTENTIAL if potential is None else potential
         engine = load_potential(chosen, device=device, allow_pickle=allow_pickle)
-    phonons = compute_phonons(crystal, engine, settings, born=born, reporter=told)
-    return HarmonicStart(phonons, engine, told, crystal)
+    phonons = compute_phonons(crystal, engine, settings, born=born, reporter=reporter)
+    return HarmonicStart(phonons, engine, reporter, crystal)
 
 
 def _refuse_other_settings(phonons: Phonons, settings: PhononSettings) -> None:

@@ -104,7 +104,9 @@ class Runner:
         if self.options.as_json:
             print(json.dumps(result.summary()), flush=True)
         elif not self.options.quiet:
-            for line in [*result.describe(), f"  -> {folder}/"]:
+            # The verdict is the last line, where people look.
+            head, *rest = result.describe()
+            for line in (head, f"  -> {folder}/", *rest):
                 print(line, flush=True)
 
     def _check_paths(self) -> None:

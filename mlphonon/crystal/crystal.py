@@ -15,7 +15,7 @@ from mlphonon.crystal.announced_counts import check_counts
 from mlphonon.crystal.canonical import canonical_setting
 from mlphonon.crystal.neighbours import pairs_within
 from mlphonon.crystal.periodic_table import F_BLOCK, period_and_group
-from mlphonon.errors import CrystalError
+from mlphonon.errors import CrystalError, first_line
 
 if TYPE_CHECKING:
     import spglib
@@ -113,9 +113,8 @@ def read_crystals(path: str | Path, symprec: float = 1e-5) -> list[Crystal]:
         images = ase.io.read(path, index=":")
     # A parser meets damaged text with any exception there is; the user sees one line.
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CrystalError(
-            f"cannot read a crystal from {path}", reason, "check the file or its format"
+            f"cannot read a crystal from {path}", first_line(error), "check the file or its format"
         ) from error
     images = images if isinstance(images, list) else [images]
     if not images:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mlphonon.errors import ResultError
 from mlphonon.evaluation.bands import ReferencePoints
 from mlphonon.evaluation.metrics.spectrum import Spectrum
-from mlphonon.io.atomic_files import write_whole
+from mlphonon.io.atomic_files import atomic_file, write_whole
 from mlphonon.phonons.results import BandStructure
 from mlphonon.trust.verdict import Trust
 
@@ -116,10 +116,8 @@ def write_record(folder: Path, score: CrystalScore, curves: Curves | None) -> No
     """
     folder.mkdir(parents=True, exist_ok=True)
     if curves is not None:
-        part = folder / f".{score.key}.part"
-        with part.open("wb") as file:
+        with atomic_file(folder / f"{score.key}.npz") as part, part.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **_arrays(curves))
-        part.replace(folder / f"{score.key}.npz")
     write_whole(folder / f"{score.key}.json", score.model_dump_json(indent=1))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from mlphonon.crystal.periodic_table import electronegativity
-from mlphonon.errors import CrystalError
+from mlphonon.errors import CrystalError, first_line
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -161,7 +161,7 @@ def _from_file(
     except (OSError, ValueError, RuntimeError, IndexError) as error:
         raise CrystalError(
             f"cannot use the BORN file {path} for {crystal.name}",
-            str(error).splitlines()[0] if str(error) else type(error).__name__,
+            first_line(error),
             "give charges of the independent atoms of the primitive cell",
         ) from error
     return np.asarray(params["born"]), np.asarray(params["dielectric"]), primitive

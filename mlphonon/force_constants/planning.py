@@ -53,7 +53,7 @@ LONG = 40 * PROBE_ATOMS
 
 
 @dataclass(frozen=True)
-class Plan:
+class ForceConstantPlan:
     """What is to be done for the force constants.
 
     Attributes
@@ -94,13 +94,13 @@ class Plan:
 
     def describe(self, potential: Potential) -> str:
         """Say how large the work is: atoms, evaluations, memory and, where it is long, time."""
-        said = [f"supercell of {len(self.phonopy.supercell)} atoms", self.what]
+        text = [f"supercell of {len(self.phonopy.supercell)} atoms", self.what]
         if self.memory is not None:
-            said.append(f"about {self.memory / GIGABYTE:.2g} GB")
+            text.append(f"about {self.memory / GIGABYTE:.2g} GB")
         seconds = self.predict_seconds(potential)
         if seconds is not None:
-            said.append(f"about {describe_duration(seconds)}")
-        return ", ".join(said)
+            text.append(f"about {describe_duration(seconds)}")
+        return ", ".join(text)
 
     def predict_seconds(self, potential: Potential) -> float | None:
         """Time a small piece of the crystal and scale it up.
@@ -154,7 +154,7 @@ def check_method(info: PotentialInfo, settings: PhononSettings) -> None:
 
 def plan_force_constants(
     atoms: Atoms, supercell_matrix: np.ndarray, potential: Potential, settings: PhononSettings
-) -> Plan:
+) -> ForceConstantPlan:
     """Choose a way to the force constants, or take the one that was asked for.
 
     Parameters
@@ -189,7 +189,7 @@ def plan_force_constants(
     return plan
 
 
-def _cheapest(crystal: _Supercell) -> Plan:
+def _cheapest(crystal: _Supercell) -> ForceConstantPlan:
     """Choose by precision first, since it decides what a difference is worth, then by cost.
 
     A regression is never the cheapest: it takes as many supercells as modes of one wave vector
@@ -201,13 +201,13 @@ def _cheapest(crystal: _Supercell) -> Plan:
     # The row that is checked costs a call more.
     share = (1 + SINGLE * ROW * (number + 1)) / (number + crystal.is_checked)
 
-    def rows() -> Plan:
+    def rows() -> ForceConstantPlan:
         if precise:
             why = f"rows in float32 cost {100 * share:.0f} % of one-sided differences in float64"
             return crystal.rows("float32", why)
         return crystal.rows("own", f"rows are precise in {info.dtype}, differences are not")
 
-    def differences() -> Plan:
+    def differences() -> ForceConstantPlan:
         if precise:
             return crystal.displacements("small", "one-sided differences are precise in float64")
         why = f"forces are {info.dtype}, too coarse for small differences"
@@ -243,7 +243,7 @@ class _Supercell:
         """
         return self.moves.opposites_differ or not self.potential.info.differentiable
 
-    def displacements(self, protocol: str, reason: str) -> Plan:
+    def displacements(self, protocol: str, reason: str) -> ForceConstantPlan:
         """Finite displacements of a protocol."""
         phonopy, dtype = self.phonopy, self.potential.info.dtype
         small = protocol == "small"
@@ -261,7 +261,7 @@ class _Supercell:
                 field = self.displacements("field", "").compute(potential, progress)
                 return replace(field, reason=str(error).partition(";")[0])
 
-        return Plan(
+        return ForceConstantPlan(
             phonopy=phonopy,
             method="displacements",
             dtype=dtype,
@@ -272,13 +272,13 @@ class _Supercell:
             run=run,
         )
 
-    def rows(self, dtype: str, reason: str) -> Plan:
+    def rows(self, dtype: str, reason: str) -> ForceConstantPlan:
         """Second derivatives in a precision (``"own"``: that of the potential)."""
         phonopy = self.phonopy
         dtype = self.potential.info.dtype if dtype == "own" else dtype
         set_displacements(phonopy, self.moves.one_way, UNIT)
         number = len(self.moves.one_way)
-        return Plan(
+        return ForceConstantPlan(
             phonopy=phonopy,
             method="autodiff",
             dtype=dtype,
@@ -291,12 +291,12 @@ class _Supercell:
             ),
         )
 
-    def regression(self, reason: str) -> Plan:
+    def regression(self, reason: str) -> ForceConstantPlan:
         """Random displacements of all atoms."""
         phonopy = self.phonopy
         snapshots = count_snapshots(phonopy)
         number = snapshots.number + 1
-        return Plan(
+        return ForceConstantPlan(
             phonopy=phonopy,
             method="regression",
             dtype=self.potential.info.dtype,
@@ -314,13 +314,13 @@ class _Supercell:
             return None
         return self.potential.in_precision(dtype).memory(to_ase(self.phonopy.supercell), rows)
 
-    def fits(self, plan: Plan) -> bool:
+    def fits(self, plan: ForceConstantPlan) -> bool:
         """Whether a plan will do with the memory there is."""
         if plan.memory is None:
             return True
         return plan.memory <= available_memory(self.potential.info.device)
 
-    def does_not_fit(self, plan: Plan) -> PotentialError:
+    def does_not_fit(self, plan: ForceConstantPlan) -> PotentialError:
         """Say that a plan takes more memory than there is."""
         free = available_memory(self.potential.info.device)
         return PotentialError(

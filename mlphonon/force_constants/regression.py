@@ -39,7 +39,7 @@ SEED = 20260101
 
 
 @dataclass(frozen=True)
-class Snapshots:
+class RandomSnapshots:
     """How much a regression takes.
 
     Attributes
@@ -57,7 +57,7 @@ class Snapshots:
     solver: Symfc
 
 
-def count_snapshots(phonopy: Phonopy) -> Snapshots:
+def count_snapshots(phonopy: Phonopy) -> RandomSnapshots:
     """Find how many random displacements determine the force constants of a supercell.
 
     Counting equations is not enough: modes of one wave vector and one symmetry are coupled by a
@@ -89,7 +89,7 @@ def count_snapshots(phonopy: Phonopy) -> Snapshots:
         if np.linalg.norm(found - made_up) < RECOVERED * np.linalg.norm(made_up):
             break
         number += 1 + number // 4
-    return Snapshots(n_coefficients, number, solver)
+    return RandomSnapshots(n_coefficients, number, solver)
 
 
 def random_displacements(phonopy: Phonopy, number: int) -> np.ndarray:
@@ -104,7 +104,7 @@ def random_displacements(phonopy: Phonopy, number: int) -> np.ndarray:
 def from_regression(
     phonopy: Phonopy,
     potential: Potential,
-    snapshots: Snapshots,
+    snapshots: RandomSnapshots,
     progress: ProgressCallback | None = None,
 ) -> ForceConstants:
     """Displace all atoms at random, evaluate, and solve for the independent force constants.
@@ -117,7 +117,7 @@ def from_regression(
         With its supercell.
     potential : Potential
         In float64: displacements are small.
-    snapshots : Snapshots
+    snapshots : RandomSnapshots
         See `count_snapshots`.
     progress : callable, optional
         Told of each supercell.

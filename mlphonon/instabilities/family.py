@@ -10,9 +10,9 @@ import numpy as np
 from mlphonon.crystal.crystal import Crystal, make_crystal
 from mlphonon.crystal.structure_json import to_dict
 from mlphonon.errors import MlphononError
+from mlphonon.instabilities.diagnosis import DiagnosedMode, diagnose, is_unsettled
 from mlphonon.instabilities.explanation import Explanation, ExplanationRecord, Member, Well
 from mlphonon.instabilities.frozen_modes import MEV
-from mlphonon.instabilities.triage import Triaged, is_unsettled, triage
 from mlphonon.relaxation import relax
 from mlphonon.reporter import Reporter, Silent
 from mlphonon.settings import PhononSettings
@@ -130,10 +130,10 @@ class _Family:
         self.potential, self.limits, self.reporter = potential, limits, reporter
         self.members: list[Member] = []
 
-    def look_at(self, phonons: Phonons, rested: Phonons | None = None) -> list[Triaged]:
+    def look_at(self, phonons: Phonons, rested: Phonons | None = None) -> list[DiagnosedMode]:
         """Return the imaginary modes of a crystal with their causes."""
         with self.reporter.step(f"imaginary modes of {phonons.record.name}", None):
-            return triage(phonons, self.potential, rested)
+            return diagnose(phonons, self.potential, rested)
 
     def brought_to_rest(self, phonons: Phonons) -> Phonons | None:
         """Return the phonons at rest of a crystal that may not be; None of others."""
@@ -144,7 +144,7 @@ class _Family:
         crystal = make_crystal(phonons.atoms, settings.symprec, phonons.record.name)
         return compute_phonons(crystal, self.potential, settings, reporter=self.reporter)
 
-    def grow(self, root: Phonons, found: list[Triaged]) -> None:
+    def grow(self, root: Phonons, found: list[DiagnosedMode]) -> None:
         """Follow the modes of a crystal, those of its children, and so on."""
         settings = _free(root.record.settings)
         mesh = min(settings.mesh, CHILD_MESH)
@@ -160,7 +160,7 @@ class _Family:
                 return
             parents = [(member.name, self.look_at(phonons)) for member, phonons in unstable]
 
-    def _children(self, parent: str, found: list[Triaged]) -> list[tuple[Member, Phonons]]:
+    def _children(self, parent: str, found: list[DiagnosedMode]) -> list[tuple[Member, Phonons]]:
         """Add the children of a crystal; return those that are new, with their phonons."""
         grown = []
         for way in self._ways(found)[: self.limits.children]:
@@ -169,7 +169,7 @@ class _Family:
                 grown += [] if child is None else [child]
         return grown
 
-    def _ways(self, found: list[Triaged]) -> list[_Way]:
+    def _ways(self, found: list[DiagnosedMode]) -> list[_Way]:
         """Return the different directions that go down, the deepest first."""
         ways: list[_Way] = []
         for one in found:

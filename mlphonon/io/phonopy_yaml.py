@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MAX_ATOMS = 10_000
 """In a supercell; phonopy builds any that is asked for, until memory ends."""
 
+MAX_FRAME = 100 * MAX_ATOMS
+"""Atoms in the box around a supercell; phonopy fills that first."""
+
 SMALLEST_VOLUME = 1e-3
 """Of a unit cell, in the cube of the program's unit of length."""
 
@@ -38,6 +41,10 @@ def read_phonopy_yaml(path: Path) -> PhonopyYamlData:
     parsed = load_phonopy_yaml(_read_mapping(path))
     n_atoms = _check_cells(parsed, parsed.supercell_matrix, parsed.supercell)
     check_dataset(parsed.dataset, n_atoms)
+    if (constants := parsed.force_constants) is not None:
+        if not 0 < len(constants) <= n_atoms:
+            raise ValueError(f"force constants of {len(constants)} atoms of {n_atoms}")
+        _check_numbers("the force constants", constants, (len(constants), n_atoms, 3, 3))
     _check_born(parsed.nac_params)
     return parsed
 
@@ -95,6 +102,11 @@ def _check_cells(parsed: Any, matrix: np.ndarray | None, supercell: Any) -> int:
     n_atoms = round(len(cell) * size)
     if not 0 < n_atoms <= MAX_ATOMS:
         raise ValueError(f"a supercell of {n_atoms} atoms; 1 to {MAX_ATOMS} are possible")
+    if (
+        matrix is not None
+        and len(cell) * np.prod(np.abs(np.asarray(matrix, dtype=float)).sum(axis=1)) > MAX_FRAME
+    ):
+        raise ValueError("the supercell is too sheared; reduce its vectors")
     if supercell is not None and len(supercell) != n_atoms:
         raise ValueError(f"a supercell of {len(supercell)} atoms where {n_atoms} are to be")
     return n_atoms

@@ -69,5 +69,5 @@ def _describe_method(record: Record) -> str:
         "against float64": raw.rounding,
         "on unseen forces": raw.held_out,
     }
-    said = "".join(f", {what} {x:.0e}" for what, x in errors.items() if x is not None)
-    return f"{kinds[record.method]}{said} ({record.method_reason})"
+    text = "".join(f", {what} {x:.0e}" for what, x in errors.items() if x is not None)
+    return f"{kinds[record.method]}{text} ({record.method_reason})"

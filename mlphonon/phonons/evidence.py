@@ -29,12 +29,12 @@ class Evidence(BaseModel):
         Relative change of a difference, or row, by turning fast kernels off, where that was
         tried.
     training_distance : float, optional
-        Of the atom that is farthest from what the potential was taught (see
-        `mlphonon.trust.training`), of those whose element was taught.
+        Of the atom that is farthest from what the potential was trained on (see
+        `mlphonon.trust.training`), of those whose element was trained on.
     training_distance_of : str, optional
         Which atom that is.
-    never_taught : tuple of str
-        Elements that the potential was never taught: infinitely far, which JSON cannot say.
+    untrained_elements : tuple of str
+        Elements that the potential was never trained on: infinitely far, which JSON cannot say.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,4 +49,4 @@ class Evidence(BaseModel):
     kernels: float | None = None
     training_distance: float | None = None
     training_distance_of: str | None = None
-    never_taught: tuple[str, ...] = ()
+    untrained_elements: tuple[str, ...] = ()

@@ -69,6 +69,8 @@ def _read_phonopy(path: Path, record: Record) -> Phonopy:
     from mlphonon.io.phonopy_yaml import read_phonopy_yaml
 
     found = read_phonopy_yaml(path)
+    if not np.array_equal(found.supercell_matrix, record.supercell_matrix):
+        raise ValueError(f"{path.name} is of another supercell than the record")
     phonopy = Phonopy(
         found.unitcell,
         found.supercell_matrix,

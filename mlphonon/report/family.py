@@ -110,11 +110,11 @@ def _draw_tree(ax: Axes, members: list[tuple[int, Member]], colours: dict[str, s
 
 
 def _words(member: Member) -> str:
-    said = []
+    remarks = []
     if member.parent is not None and member.energy_meV_per_atom is not None:
-        said.append(f"{member.energy_meV_per_atom:+.1f} meV/atom")
+        remarks.append(f"{member.energy_meV_per_atom:+.1f} meV/atom")
     if member.stable is not None:
-        said.append("stable" if member.stable else "unstable")
+        remarks.append("stable" if member.stable else "unstable")
     elif member.note:
-        said.append("seen before" if member.note.startswith("the same") else "no phonons")
-    return ", ".join(said)
+        remarks.append("seen before" if member.note.startswith("the same") else "no phonons")
+    return ", ".join(remarks)

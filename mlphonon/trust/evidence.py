@@ -89,7 +89,7 @@ def measure_evidence(
         kernels=kernels,
         training_distance=far.distance if far else None,
         training_distance_of=far.of if far else None,
-        never_taught=far.never_taught if far else (),
+        untrained_elements=far.untrained_elements if far else (),
     )
 
 

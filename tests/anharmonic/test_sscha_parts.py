@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlphonon import Phonons, compute_phonons
-from mlphonon.anharmonic.sscha.displaced import Displaced
+from mlphonon.anharmonic.sscha.displaced_supercell import DisplacedSupercell
 from mlphonon.anharmonic.sscha.gaussian import Ensemble, Gaussian
 from mlphonon.anharmonic.sscha.hessian import response
 from mlphonon.anharmonic.sscha.reference import Reference
@@ -28,7 +28,7 @@ def reference(rocksalt_phonons: Phonons) -> Reference:
 
 @pytest.fixture(scope="module")
 def springs(rocksalt_phonons: Phonons) -> np.ndarray:
-    from mlphonon.anharmonic.sscha.displaced import full_force_constants
+    from mlphonon.anharmonic.sscha.displaced_supercell import full_force_constants
 
     phonopy = rocksalt_phonons.phonopy
     return full_force_constants(phonopy, phonopy.force_constants)
@@ -170,7 +170,7 @@ def test_force_constants_are_carried_over_to_a_larger_supercell() -> None:
     from mlphonon.potentials.calculator import AsePotential
 
     engine = AsePotential(potential)
-    small = Displaced.of(large, engine, 11.0, Silent())
+    small = DisplacedSupercell.of(large, engine, 11.0, Silent())
     assert len(small.harmonic) == 64 < len(large.phonopy.supercell)
     reference = Reference.of(large.atoms, small.matrix, 1e-5, 0.0)
     same = small.in_large(reference.phonopy, small.harmonic)

@@ -1,4 +1,4 @@
-"""`mlphonon anharmonic` as a user calls it."""
+"""`mlphonon phonons-at-temperature` as a user calls it."""
 
 from __future__ import annotations
 
@@ -12,27 +12,32 @@ from mlphonon import Phonons, PhononsAtTemperature
 from .conftest import EXAMPLES, Call
 
 NACL = EXAMPLES / "NaCl.cif"
-QUICK = ("--min-length", 5, "--supercell", "1 1 1", "--snapshots", 16)
+QUICK = ("--displaced-min-length", 5, "--supercell", "1 1 1", "--snapshots", 16)
 
 
 @pytest.fixture
 def fast(tmp_path: Path) -> tuple[object, ...]:
     file = tmp_path / "fast.yaml"
-    file.write_text("relax: false\nmesh: 20\nprojected_mesh: 10\nband_points: 11\n")
+    file.write_text("phonons: {relax: false, mesh: 20, projected_mesh: 10, band_points: 11}\n")
     return (*QUICK, "--settings", file)
 
 
 def test_phonons_at_a_temperature_are_described_and_written(
     call: Call, tmp_path: Path, fast: tuple[object, ...]
 ) -> None:
-    outcome = call("anharmonic", NACL, "--temperature", 200, *fast)
+    outcome = call("phonons-at-temperature", NACL, "--temperature", 200, *fast)
     assert outcome.code == 0, outcome.err
     assert outcome.out.startswith("NaCl: NaCl, Fm-3m (225), at 200 K (sscha, quantum atoms)")
     assert "displaced supercells of 8 atoms" in outcome.out
-    assert outcome.out.rstrip().endswith("-> out/NaCl-sscha-200K/")
+    assert "\n  -> out/NaCl-sscha-200K/\n" in outcome.out
     folder = tmp_path / "out" / "NaCl-sscha-200K"
     names = {path.name for path in folder.iterdir()}
-    assert names >= {"temperature.json", "temperature.png", "convergence.json", "phonons.json"}
+    assert names >= {
+        "phonons_at_temperature.json",
+        "phonons_at_temperature.png",
+        "convergence.json",
+        "phonons.json",
+    }
     assert not list((tmp_path / "out").glob(".*"))
     loaded = PhononsAtTemperature.load(folder)
     assert loaded.renormalisation.temperature_K == 200
@@ -41,7 +46,7 @@ def test_phonons_at_a_temperature_are_described_and_written(
 
 def test_json_is_alone(call: Call, fast: tuple[object, ...]) -> None:
     options = ("--statistics", "classical", "--seed", 3, "--tolerance", 0.5)
-    outcome = call("anharmonic", NACL, *options, *fast, "--json")
+    outcome = call("phonons-at-temperature", NACL, *options, *fast, "--json")
     assert outcome.code == 0, outcome.err
     summary = json.loads(outcome.out)
     assert summary["renormalisation"]["statistics"] == "classical"
@@ -53,13 +58,13 @@ def test_json_is_alone(call: Call, fast: tuple[object, ...]) -> None:
     ("options", "said"),
     [
         (("--method", "md"), "there is no method 'md'"),
-        (("--temperature", -5), "temperature -5 K cannot be used"),
+        (("--temperature", -5), "'temperature' of phonons at a temperature cannot be -5"),
         (("--snapshots", 9), "must be even"),
         (("--statistics", "fermi"), "'statistics' of method 'sscha' cannot be 'fermi'"),
     ],
 )
 def test_refusals(call: Call, options: tuple[object, ...], said: str) -> None:
-    outcome = call("anharmonic", NACL, *options)
+    outcome = call("phonons-at-temperature", NACL, *options)
     assert outcome.code == 2
     assert said in outcome.err
     assert outcome.out == ""

@@ -67,7 +67,7 @@ def test_json_is_alone_and_options_override_the_file(call: Call, tmp_path: Path)
         assert summary["record"]["settings"]["mesh"] == 20
         assert summary["record"]["relaxed"] is False
         written = tmp_path / "out" / summary["record"]["name"] / "phonons.json"
-        assert json.loads(written.read_text()) == summary
+        assert summary.items() <= json.loads(written.read_text()).items()
 
 
 def test_a_bad_crystal_does_not_stop_the_others(call: Call, crystals: Path) -> None:
@@ -266,6 +266,6 @@ def test_the_whole_trust_is_in_the_summary(call: Call) -> None:
 def test_a_stable_crystal_has_nothing_to_explain(call: Call) -> None:
     outcome = call("phonons", NACL, *QUICK, "--explain")
     assert outcome.code == 0, outcome.err
-    assert "  no imaginary mode: nothing to explain" in outcome.out
+    assert "no imaginary mode: nothing to explain\n  -> out/NaCl-imaginary-modes/" in outcome.out
     assert Explanation.load("out/NaCl-imaginary-modes").modes == ()
     assert not Path("out/NaCl-imaginary-modes/family.png").exists()

@@ -15,6 +15,7 @@ from mlphonon.evaluation.scoring import score_crystal
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from tests.helpers.crystals import quartz
+from tests.helpers.potentials import declare
 from tests.helpers.springs import (
     LatticeSprings,
     NetworkSprings,
@@ -196,7 +197,7 @@ def test_what_cannot_be_computed_is_a_row_with_a_reason() -> None:
         "Cu_x", bulk("Cu"), 2 * np.eye(3, dtype=int), np.eye(3), np.zeros((1, 3)), spectrum
     )
     knows = AsePotential(NetworkSprings(quartz(), reach=3.2))
-    knows._info = replace(knows.info, elements=frozenset({8, 14}))
+    declare(knows, elements=frozenset({8, 14}))
     score, curves = score_crystal(copper, knows)
     assert curves is None
     assert score.failed

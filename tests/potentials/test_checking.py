@@ -17,6 +17,7 @@ from mlphonon.potentials.checking import (
     check_potential,
 )
 from mlphonon.potentials.potential import Evaluation, Potential
+from tests.helpers.potentials import declare
 
 
 class Spoiled(AsePotential):
@@ -140,14 +141,12 @@ def test_weights_read_wrongly_show_as_pressure(embedded: Potential) -> None:
 
 
 def test_a_potential_that_does_not_know_rock_salt_is_tried_on_an_element() -> None:
-    from dataclasses import replace
-
     potential = AsePotential(EMT())
-    potential._info = replace(potential.info, elements=frozenset({1, 13, 29}))
+    declare(potential, elements=frozenset({1, 13, 29}))
     report = check_potential(potential)
     assert report.structure == "Al32"
     assert report.passed
-    potential._info = replace(potential.info, elements=frozenset({1}))
+    declare(potential, elements=frozenset({1}))
     with pytest.raises(PotentialError, match="no crystal to test"):
         check_potential(potential)
 

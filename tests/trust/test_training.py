@@ -24,7 +24,7 @@ def judged(phonons: Phonons, potential: Potential, atoms: object) -> Check | Unm
         else {
             "training_distance": found.distance,
             "training_distance_of": found.of,
-            "never_taught": found.never_taught,
+            "untrained_elements": found.untrained_elements,
         }
     )
     evidence = Evidence(step_to_rest_A=0.0, **measured)
@@ -68,7 +68,7 @@ def test_a_crystal_unlike_any_that_was_taught_is_to_be_used_with_care(
     assert "\n" not in check.describe()
 
 
-def test_an_element_that_was_never_taught_is_not_to_be_used(
+def test_an_element_that_was_untrained_elements_is_not_to_be_used(
     rocksalt_phonons: Phonons, embedded: MacePotential
 ) -> None:
     """The same crystal, once with and once without its element in the training."""
@@ -135,4 +135,4 @@ def test_it_is_among_the_checks_of_a_result(rocksalt_phonons: Phonons) -> None:
 def test_all_elements_can_be_unknown(embedded: MacePotential) -> None:
     found = training_distance(knowing(embedded, "NaCl"), bulk("Cu", a=3.6))
     assert found is not None
-    assert (found.distance, found.of, found.never_taught) == (None, None, ("Cu",))
+    assert (found.distance, found.of, found.untrained_elements) == (None, None, ("Cu",))

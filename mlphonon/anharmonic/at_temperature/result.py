@@ -112,8 +112,8 @@ class PhononsAtTemperature(Result):
             )
         if how.free_energy_eV is not None:
             error = how.free_energy_error_eV
-            said = "" if error is None else f" {PLUS_MINUS} {1000 * error:.2g} meV"
-            lines.append(f"  free energy {how.free_energy_eV:.5f} eV{said} per primitive cell")
+            text = "" if error is None else f" {PLUS_MINUS} {1000 * error:.2g} meV"
+            lines.append(f"  free energy {how.free_energy_eV:.5f} eV{text} per primitive cell")
         if how.centroid_shift_A > 1e-4:
             lines.append(f"  mean places are up to {how.centroid_shift_A:.3f} A from the minimum")
         if how.pressure_GPa is not None:
@@ -134,8 +134,8 @@ class PhononsAtTemperature(Result):
     def _verdict(self) -> list[str]:
         """Of the harmonic phonons too: what is wrong with those is wrong with these."""
         own, first = self.phonons.trust, self.harmonic.trust
-        said = {check.name for check in own.fired}
-        fired = [*own.fired, *(check for check in first.fired if check.name not in said)]
+        text = {check.name for check in own.fired}
+        fired = [*own.fired, *(check for check in first.fired if check.name not in text)]
         return [
             *(f"  ! {check.describe()}" for check in fired if check.name != "imaginary modes"),
             f"  harmonic phonons: {first.describe()}",

@@ -86,23 +86,23 @@ def compute_thermal_conductivity(
 
 def _conduct(start: HarmonicStart, settings: ThermalConductivitySettings) -> ThermalConductivity:
     """Compute the conductivity of a crystal whose harmonic phonons are known."""
-    phonons, potential, told = start.phonons, start.potential, start.reporter
+    phonons, potential, reporter = start.phonons, start.potential, start.reporter
     third_order = settings.third_order
     series: list[tuple[str, float]] = []
 
     def third(cutoff: float | None) -> ThirdOrder:
         wanted = third_order.model_copy(update={"cutoff": cutoff})
-        return compute_third_order(phonons, potential, wanted, told, start.crystal)
+        return compute_third_order(phonons, potential, wanted, reporter, start.crystal)
 
     if settings.cutoff == "auto":
         shells = neighbour_shells(phonons, choose_matrix(phonons, third_order, start.crystal))
-        found, unsettled = _grow_cutoff(third, shells, settings, told, series)
+        found, unsettled = _grow_cutoff(third, shells, settings, reporter, series)
     else:
         found, unsettled = third(settings.cutoff), None
     if settings.mesh == "converged":
-        result, unsettled_mesh = _grow_mesh(found, settings, told, series)
+        result, unsettled_mesh = _grow_mesh(found, settings, reporter, series)
     else:
-        result, unsettled_mesh = conduct(found.phono3py, settings, told), None
+        result, unsettled_mesh = conduct(found.phono3py, settings, reporter), None
     warnings = [*result.record.warnings, *(w for w in (unsettled, unsettled_mesh) if w)]
     if found.provenance.held_out > UNSEEN:
         warnings.append(
@@ -151,7 +151,7 @@ def _grow_cutoff(
     third: Any,
     shells: list[float],
     settings: ThermalConductivitySettings,
-    told: Reporter,
+    reporter: Reporter,
     series: list[tuple[str, float]],
 ) -> tuple[ThirdOrder, str | None]:
     """Add shells of neighbours until the conductivity has settled; the first shell is never enough.
@@ -163,7 +163,7 @@ def _grow_cutoff(
     values: list[float] = []
     for cutoff in [*shells[1:], None]:
         found = third(cutoff)
-        values.append(float(conduct(found.phono3py, coarse, told).average[0]))
+        values.append(float(conduct(found.phono3py, coarse, reporter).average[0]))
         series.append((f"cutoff {cutoff or 'none'}" + (" A" if cutoff else ""), values[-1]))
         if _settled(values, settings.tolerance, 2):
             return found, None
@@ -174,13 +174,13 @@ def _grow_cutoff(
 def _grow_mesh(
     third: ThirdOrder,
     settings: ThermalConductivitySettings,
-    told: Reporter,
+    reporter: Reporter,
     series: list[tuple[str, float]],
 ) -> tuple[ThermalConductivity, str | None]:
     """Refine the mesh until the conductivity has settled; say so if it has not."""
     values: list[float] = []
     for length in LENGTHS:
-        result = conduct(third.phono3py, settings.model_copy(update={"mesh": length}), told)
+        result = conduct(third.phono3py, settings.model_copy(update={"mesh": length}), reporter)
         values.append(float(result.average[0]))
         series.append((f"mesh {'x'.join(str(n) for n in result.record.mesh)}", values[-1]))
         if _settled(values, settings.tolerance, 1):

@@ -27,13 +27,13 @@ def describe(result: ThermalConductivity) -> list[str]:
     for t, kappa, average, between in zip(
         result.temperatures, result.kappa, result.average, coherences, strict=True
     ):
-        said = f"  {t:g} K: {average:.3g} W/m/K"
+        remarks = f"  {t:g} K: {average:.3g} W/m/K"
         if between > 0:
-            said += f", of which {between:.2g} between bands"
+            remarks += f", of which {between:.2g} between bands"
         diagonal = np.diag(kappa)
         if np.ptp(diagonal) > 0.01 * average:
-            said += f"; along x, y, z {', '.join(f'{k:.3g}' for k in diagonal)}"
-        lines.append(said)
+            remarks += f"; along x, y, z {', '.join(f'{k:.3g}' for k in diagonal)}"
+        lines.append(remarks)
     lines.append(
         f"  half of it by modes below {_half(result.by_frequency):.2g} THz, by mean free paths"
         f" below {_half(result.by_mean_free_path) / 10:.2g} nm (at {result.temperatures[0]:g} K)"

@@ -36,7 +36,7 @@ class ConductivityRecord(BaseModel):
     """Of the harmonic phonons."""
 
     warnings: tuple[str, ...] = ()
-    """What there is to be said against it."""
+    """What speaks against it."""
 
     series: tuple[tuple[str, float], ...] = ()
     """What was grown, and the conductivity at the first temperature with it, W/m/K."""

@@ -74,7 +74,7 @@ def conduct(
 
     if settings.mesh == "converged":
         raise ValueError("the mesh must be a length or three numbers")
-    told, begun = reporter or Silent(), time.perf_counter()
+    reporter, begun = reporter or Silent(), time.perf_counter()
     phono3py.mesh_numbers = settings.mesh
     with one_blas_thread():
         # Without these a crystal that is turned conducts differently, by 1 % on coarse meshes.
@@ -96,7 +96,7 @@ def conduct(
     )
     total = len(calculator.grid_points)
     with (
-        told.step(f"scattering at {total} q-points", total) as count,
+        reporter.step(f"scattering at {total} q-points", total) as count,
         one_blas_thread(),
         np.errstate(divide="ignore", invalid="ignore"),
     ):
@@ -246,17 +246,17 @@ def _accumulate(phono3py: Phono3py, points: np.ndarray, modes: np.ndarray) -> Ac
 
 
 def _warnings(lowest: float, frequencies: np.ndarray, linewidths: np.ndarray) -> tuple[str, ...]:
-    said = []
+    text = []
     if lowest < IMAGINARY:
-        said.append(
+        text.append(
             f"imaginary modes on the mesh, lowest {lowest:.2f} THz: the crystal is not stable and"
             " its conductivity means nothing"
         )
     # A lifetime below a period, 1/(4 pi gamma) < 1/(2 pi f): Ioffe-Regel in time.
     short = (2 * linewidths[0] > frequencies) & (frequencies > 0)
     if short.mean() > SHORT:
-        said.append(
+        text.append(
             f"{100 * short.mean():.0f} % of the modes live shorter than a period of theirs: they"
             " are no particles at the first temperature"
         )
-    return tuple(said)
+    return tuple(text)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlphonon.anharmonic.effective.dynamics import Langevin
-from mlphonon.anharmonic.effective.fit import Fitted, fit
+from mlphonon.anharmonic.effective.fit import ForceConstantFit, fit
 from mlphonon.anharmonic.effective.settings import EffectiveSettings
 from mlphonon.anharmonic.renormalised import with_force_constants
 from mlphonon.anharmonic.sscha.compute import self_consistent_phonons
-from mlphonon.anharmonic.sscha.displaced import Displaced
+from mlphonon.anharmonic.sscha.displaced_supercell import DisplacedSupercell
 from mlphonon.anharmonic.sscha.fitting import Fitter
 from mlphonon.anharmonic.sscha.gaussian import CAUTIOUS, Ensemble, Gaussian
 from mlphonon.anharmonic.sscha.reference import Reference
@@ -62,11 +62,11 @@ def effective_phonons(
     CrystalError
         If an atom leaves its place.
     """
-    chosen, told = settings or EffectiveSettings(), reporter or Silent()
+    chosen, reporter = settings or EffectiveSettings(), reporter or Silent()
     if chosen.statistics == "quantum":
-        return _drawn(phonons, potential, temperature, chosen, told)
+        return _drawn(phonons, potential, temperature, chosen, reporter)
     check_temperature(temperature, "classical")
-    displaced = Displaced.of(phonons, potential, chosen.min_length, told)
+    displaced = DisplacedSupercell.of(phonons, potential, chosen.min_length, reporter)
     record = phonons.record
     with one_blas_thread():
         energy = potential.evaluate([phonons.atoms])[0].energy
@@ -74,19 +74,19 @@ def effective_phonons(
         fitter = Fitter(reference.phonopy)
         motion, every = _start(reference, displaced.harmonic, (potential, temperature), chosen)
     settling = round(chosen.equilibration / motion.time_step)
-    with told.step(f"{record.name} coming to {temperature:g} K", settling) as count:
+    with reporter.step(f"{record.name} coming to {temperature:g} K", settling) as count:
         motion.run(1, settling, count) if settling else None
     each = -(-chosen.snapshots // chosen.trajectories)
     snapshots = None
     for number in range(1, chosen.max_rounds + 1):
         what = f"{record.name} at {temperature:g} K, round {number}"
-        with told.step(what, each * every) as count:
+        with reporter.step(what, each * every) as count:
             more = motion.run(each, every, count)
         snapshots = more if snapshots is None else snapshots.followed_by(more)
         with one_blas_thread():
             found = fit(reference, fitter, snapshots)
         error = reference.rms(found.errors)
-        told.say(f"round {number}: frequencies to {error:.3f} THz")
+        reporter.say(f"round {number}: frequencies to {error:.3f} THz")
         if error <= chosen.tolerance:
             break
     n_atoms = len(reference.masses)
@@ -125,7 +125,7 @@ def _start(
 
 def _describe(
     temperature: float,
-    found: Fitted,
+    found: ForceConstantFit,
     error: float,
     size: tuple[int, int],
     settings: EffectiveSettings,

@@ -23,7 +23,7 @@ LEFT = 0.5
 
 
 @dataclass(frozen=True)
-class Snapshots:
+class TrajectorySnapshots:
     """Places and forces along trajectories.
 
     Attributes
@@ -40,9 +40,9 @@ class Snapshots:
     forces: np.ndarray
     energies: np.ndarray
 
-    def followed_by(self, other: Snapshots) -> Snapshots:
+    def followed_by(self, other: TrajectorySnapshots) -> TrajectorySnapshots:
         """Return both, one after the other."""
-        return Snapshots(
+        return TrajectorySnapshots(
             np.concatenate([self.moved, other.moved]),
             np.concatenate([self.forces, other.forces]),
             np.concatenate([self.energies, other.energies]),
@@ -92,7 +92,7 @@ class Langevin:
 
     def run(
         self, n_snapshots: int, every: int, progress: ProgressCallback | None = None
-    ) -> Snapshots:
+    ) -> TrajectorySnapshots:
         """Take so many snapshots of each trajectory, so many steps apart.
 
         Raises
@@ -108,7 +108,7 @@ class Langevin:
                     progress(1)
             self._check()
             taken.append((self.moved.copy(), self.forces.copy(), self.energies.copy()))
-        return Snapshots(*(np.array(part) for part in zip(*taken, strict=True)))
+        return TrajectorySnapshots(*(np.array(part) for part in zip(*taken, strict=True)))
 
     def _step(self) -> None:
         half = self.time_step / 2

@@ -1,4 +1,4 @@
-"""Snapshots of several trajectories -> force constants, mean places and their standard errors."""
+"""Snapshots of several trajectories -> force constants, mean places and their errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from mlphonon.anharmonic.effective.dynamics import Snapshots
+    from mlphonon.anharmonic.effective.dynamics import TrajectorySnapshots
     from mlphonon.anharmonic.sscha.fitting import Fitter
     from mlphonon.anharmonic.sscha.reference import Reference
 
@@ -18,7 +18,7 @@ WINDOW = 5.0
 
 
 @dataclass(frozen=True)
-class Fitted:
+class ForceConstantFit:
     """Effective force constants.
 
     Attributes
@@ -42,7 +42,7 @@ class Fitted:
     n_effective: float
 
 
-def fit(reference: Reference, fitter: Fitter, snapshots: Snapshots) -> Fitted:
+def fit(reference: Reference, fitter: Fitter, snapshots: TrajectorySnapshots) -> ForceConstantFit:
     """Fit force constants to all snapshots, and to all but one trajectory for their errors.
 
     Least squares of forces on displacements from the mean places (Hellman, Abrikosov and Simak,
@@ -54,7 +54,7 @@ def fit(reference: Reference, fitter: Fitter, snapshots: Snapshots) -> Fitted:
         What displacements are from.
     fitter : Fitter
         Of the same supercell.
-    snapshots : Snapshots
+    snapshots : TrajectorySnapshots
         Of several trajectories.
     """
     everything = np.arange(snapshots.moved.shape[1])
@@ -68,11 +68,13 @@ def fit(reference: Reference, fitter: Fitter, snapshots: Snapshots) -> Fitted:
     )
     n = len(everything)
     errors = np.sqrt((n - 1) / n * ((parts - parts.mean(axis=0)) ** 2).sum(axis=0))
-    return Fitted(constants, centroids, frequencies, errors, n_effective(snapshots.energies))
+    return ForceConstantFit(
+        constants, centroids, frequencies, errors, n_effective(snapshots.energies)
+    )
 
 
 def _fit(
-    reference: Reference, fitter: Fitter, snapshots: Snapshots, kept: np.ndarray
+    reference: Reference, fitter: Fitter, snapshots: TrajectorySnapshots, kept: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     shape = (-1, len(reference.masses), 3)
     moved = snapshots.moved[:, kept].reshape(shape)

@@ -113,14 +113,14 @@ def compute_thermal_expansion(
 
 def _expand(start: HarmonicStart, settings: ThermalExpansionSettings) -> ThermalExpansion:
     """Compute the expansion of a crystal whose phonons at rest are known."""
-    phonons, potential, told = start.phonons, start.potential, start.reporter
+    phonons, potential, reporter = start.phonons, start.potential, start.reporter
     if not phonons.stability.stable_by_threshold:
         raise CrystalError(
             f"{phonons.record.name} is not stable at rest: {phonons.stability.describe()}",
             "a quasi-harmonic calculation has no free energy for imaginary modes",
             "see 'mlphonon phonons --explain', or use 'mlphonon phonons-at-temperature'",
         )
-    found = _Volumes(phonons, potential, settings, told)
+    found = _Volumes(phonons, potential, settings, reporter)
     strains = np.linspace(settings.smallest, settings.largest, settings.volumes)
     points = found.at(list(strains))
     step = float(strains[1] - strains[0])
@@ -133,19 +133,19 @@ def _expand(start: HarmonicStart, settings: ThermalExpansionSettings) -> Thermal
     ):
         points += found.at([points[-1].strain + step])
         fitted, temperatures = _fit(points, settings, phonons)
-    said = _warnings(points, settings, temperatures, phonons)
+    remarks = _warnings(points, settings, temperatures, phonons)
     axes = _axes(fitted, len(temperatures))
     if settings.anisotropic:
         volumes = points[0].strain, points[-1].strain
-        axes = free_axes(phonons, potential, volumes, temperatures, settings.pressure, told)
+        axes = free_axes(phonons, potential, volumes, temperatures, settings.pressure, reporter)
         known = np.isfinite(axes.lengths[:, 0])
         if not known.all():
-            said.append(
+            remarks.append(
                 f"axes are known at {known.sum()} of {len(known)} temperatures: elsewhere their"
                 " free energy is least outside the cells that were computed"
             )
     fine = _Fit(fitted, temperatures, axes)
-    return _result(phonons, points, settings, fine, tuple(said))
+    return _result(phonons, points, settings, fine, tuple(remarks))
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class _Volumes:
     phonons: Phonons
     potential: Potential
     settings: ThermalExpansionSettings
-    told: Reporter
+    reporter: Reporter
 
     def at(self, strains: list[float]) -> list[AtVolume]:
         """Compute some volumes."""
@@ -182,7 +182,7 @@ class _Volumes:
         shape = self.settings.cell == "shape" and not cubic
         made = []
         for strain in strains:
-            self.told.say(f"volume {100 * strain:+.1f} %")
+            self.reporter.say(f"volume {100 * strain:+.1f} %")
             made.append(
                 AtVolume(
                     strain,
@@ -191,7 +191,7 @@ class _Volumes:
                         self.potential,
                         volume_stretch(strain),
                         "shape" if shape else "none",
-                        self.told,
+                        self.reporter,
                         self.settings.relax_positions,
                     ),
                 )
@@ -297,7 +297,7 @@ def _warnings(
     temperatures: np.ndarray,
     phonons: Phonons,
 ) -> list[str]:
-    said = []
+    remarks = []
     wanted = settings.fine_grid()[-1]
     if not len(temperatures) or temperatures[-1] < settings.temperatures.values[0]:
         raise CrystalError(
@@ -312,13 +312,13 @@ def _warnings(
             if unstable
             else f"volumes end at {100 * points[-1].strain:+.1f} %"
         )
-        said.append(
+        remarks.append(
             f"the range ends at {temperatures[-1]:g} K: above, the volume would leave those without"
             f" imaginary modes ({why})"
         )
     if not settings.relax_positions:
-        said.append("positions were not relaxed in the strained cells")
-    return said
+        remarks.append("positions were not relaxed in the strained cells")
+    return remarks
 
 
 def _result(
@@ -326,7 +326,7 @@ def _result(
     points: list[AtVolume],
     settings: ThermalExpansionSettings,
     fit: _Fit,
-    said: tuple[str, ...],
+    remarks: tuple[str, ...],
 ) -> ThermalExpansion:
     """Report at the temperatures that were asked for, as far as the volumes reach."""
     fitted, asked = fit.fitted, settings.temperatures.values
@@ -357,7 +357,7 @@ def _result(
             settings=settings.model_copy(update={"phonons": phonons.record.settings}),
             harmonic=phonons.record,
             left_out=left_out,
-            warnings=said,
+            warnings=remarks,
             verdict=anharmonic_verdict(phonons.trust),
         ),
     )

@@ -28,7 +28,7 @@ class ExpansionRecord(BaseModel):
     """Volumes with imaginary modes, in words."""
 
     warnings: tuple[str, ...] = ()
-    """What there is to be said against it."""
+    """What speaks against it."""
 
     verdict: str
 

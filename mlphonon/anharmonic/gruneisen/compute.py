@@ -75,15 +75,15 @@ def compute_gruneisen(
         allow_pickle=allow_pickle,
         reporter=reporter,
     )
-    phonons, engine, told = start.phonons, start.potential, start.reporter
+    phonons, engine, reporter = start.phonons, start.potential, start.reporter
     number = space_group_number(phonons.record.spacegroup)
     shape = chosen.cell == "shape" and number < 195
     relaxes: Literal["shape", "none"] = "shape" if shape else "none"
 
     def at(strain: float) -> Phonopy:
-        told.say(f"volume {100 * strain:+g} %")
+        reporter.say(f"volume {100 * strain:+g} %")
         stretch = volume_stretch(strain)
-        return strained_phonons(phonons, engine, stretch, relaxes, told).phonopy
+        return strained_phonons(phonons, engine, stretch, relaxes, reporter).phonopy
 
     pairs = {n: (at(n * chosen.strain), at(-n * chosen.strain)) for n in (1, 2)}
     mesh = {n: _on_mesh(phonons, *pair) for n, pair in pairs.items()}
@@ -95,7 +95,7 @@ def compute_gruneisen(
     if chosen.third_order:
         from mlphonon.anharmonic.gruneisen.by_third_order import gamma_by_third_order
 
-        by_third = gamma_by_third_order(phonons, engine, qpoints, told)
+        by_third = gamma_by_third_order(phonons, engine, qpoints, reporter)
         difference = float(np.sqrt((share * (by_third - gamma) ** 2).sum()))
     warnings = _warnings(phonons, nonlinearity)
     distances, path_frequencies, path_gamma = _on_path(phonons, *pairs[1])
@@ -172,15 +172,15 @@ def _on_path(
 
 
 def _warnings(phonons: Phonons, nonlinearity: float) -> list[str]:
-    said = []
+    text = []
     if not phonons.stability.stable_by_threshold:
-        said.append(
+        text.append(
             f"{phonons.stability.describe()}: gamma of imaginary modes means nothing, and they are"
             " left out of means"
         )
     if nonlinearity > NONLINEAR:
-        said.append(
+        text.append(
             f"twice the strain changes the mean by {100 * nonlinearity:.0f} %: frequencies do not"
             " answer in proportion"
         )
-    return said
+    return text

@@ -9,7 +9,7 @@ import numpy as np
 
 from mlphonon.anharmonic.renormalised import with_force_constants
 from mlphonon.anharmonic.sscha.cell import CellSearch, strained
-from mlphonon.anharmonic.sscha.displaced import Displaced, full_force_constants
+from mlphonon.anharmonic.sscha.displaced_supercell import DisplacedSupercell, full_force_constants
 from mlphonon.anharmonic.sscha.fitting import Fitter
 from mlphonon.anharmonic.sscha.gaussian import Ensemble
 from mlphonon.anharmonic.sscha.hessian import free_energy_hessian
@@ -89,7 +89,7 @@ def self_consistent_phonons(
 
     settings, reporter = settings or SschaSettings(), reporter or Silent()
     check_temperature(temperature, settings.statistics)
-    displaced = Displaced.of(phonons, potential, settings.min_length, reporter)
+    displaced = DisplacedSupercell.of(phonons, potential, settings.min_length, reporter)
     drawing = Drawing(potential, reporter, phonons.record.name)
     ensemble = Ensemble(temperature, settings.statistics)
     task = _Task(phonons, displaced, drawing, ensemble, settings)
@@ -106,7 +106,7 @@ def self_consistent_phonons(
 @dataclass(frozen=True)
 class _Task:
     phonons: Phonons
-    displaced: Displaced
+    displaced: DisplacedSupercell
     drawing: Drawing
     ensemble: Ensemble
     settings: SschaSettings

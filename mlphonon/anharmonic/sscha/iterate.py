@@ -39,7 +39,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Found:
+class SampledDensity:
     """What samples say.
 
     Attributes
@@ -94,7 +94,9 @@ class Consistency:
         constants, centroids = trial.force_constants, trial.centroids
         return Gaussian.of(self.reference, self.ensemble, constants, centroids, farthest)
 
-    def find(self, samples: Samples, start: Trial, kept: np.ndarray | None = None) -> Found:
+    def find(
+        self, samples: Samples, start: Trial, kept: np.ndarray | None = None
+    ) -> SampledDensity:
         """Fit, weigh again, fit again, until nothing changes or the samples are worth too little.
 
         Parameters
@@ -134,7 +136,7 @@ class Consistency:
             weights = samples.weights(density)[kept]
             frequencies = self.reference.frequencies(trial.force_constants)
             settled = settled or (not self.settings.reweight and density.is_own)
-        return Found(trial, density, weights / weights.sum(), frequencies, settled)
+        return SampledDensity(trial, density, weights / weights.sum(), frequencies, settled)
 
     def _fit(
         self, samples: Samples, density: Gaussian, weights: np.ndarray, kept: np.ndarray
@@ -204,7 +206,7 @@ class Estimate:
     centroids: np.ndarray
 
 
-def estimate(samples: Samples, found: Found, kept: np.ndarray | None = None) -> Estimate:
+def estimate(samples: Samples, found: SampledDensity, kept: np.ndarray | None = None) -> Estimate:
     """Average what samples say of a consistent state.
 
     The free energy is that of the trial's modes plus the mean of what the potential has more than
@@ -227,7 +229,7 @@ def estimate(samples: Samples, found: Found, kept: np.ndarray | None = None) -> 
     )
 
 
-def standard_errors(consistency: Consistency, samples: Samples, found: Found) -> Estimate:
+def standard_errors(consistency: Consistency, samples: Samples, found: SampledDensity) -> Estimate:
     """Find standard errors of an `Estimate`, by leaving out parts of the samples (jackknife).
 
     Each time what is left is made consistent again, so that how an error of the force constants

@@ -12,7 +12,7 @@ from mlphonon.anharmonic.sscha.history import Step
 from mlphonon.anharmonic.sscha.iterate import (
     Consistency,
     Estimate,
-    Found,
+    SampledDensity,
     Trial,
     estimate,
     standard_errors,
@@ -30,7 +30,7 @@ class Solution:
 
     Attributes
     ----------
-    found : Found
+    found : SampledDensity
         Force constants, mean places, distribution.
     samples : Samples
         All that were evaluated.
@@ -42,7 +42,7 @@ class Solution:
         Whether the last change was within the errors, or below the tolerance.
     """
 
-    found: Found
+    found: SampledDensity
     samples: Samples
     value: Estimate
     error: Estimate | None
@@ -108,7 +108,7 @@ class Drawing:
     def _step(
         self,
         consistency: Consistency,
-        state: tuple[Samples, Found, Estimate, Estimate | None],
+        state: tuple[Samples, SampledDensity, Estimate, Estimate | None],
         before: np.ndarray | None,
         cell: int,
     ) -> Step:

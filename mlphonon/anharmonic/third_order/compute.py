@@ -51,19 +51,21 @@ def compute_third_order(
     SettingsError, PotentialError
         If a route cannot be used, the supercell would be too large, or a fit is not right.
     """
-    chosen, told = settings or ThirdOrderSettings(), reporter or Silent()
+    chosen, reporter = settings or ThirdOrderSettings(), reporter or Silent()
     check_elements(potential.info, [phonons.atoms])
     begun = time.perf_counter()
     phono3py = make_phono3py(phonons, choose_matrix(phonons, chosen, crystal))
-    with told.step("planning the third order", None):
+    with reporter.step("planning the third order", None):
         plan = Planner(phono3py, potential, chosen).choose()
     n_atoms = len(phono3py.supercell)
-    told.say(f"third order: {plan.n_evaluations} evaluations of {n_atoms} atoms by {plan.route}")
+    reporter.say(
+        f"third order: {plan.n_evaluations} evaluations of {n_atoms} atoms by {plan.route}"
+    )
     rest = potential.evaluate([to_ase(phono3py.supercell)])[0].forces
-    with told.step("third order", plan.n_evaluations) as count:
+    with reporter.step("third order", plan.n_evaluations) as count:
         n_evaluations, n_coefficients = plan.run(rest, count)
     drift = _drift(np.asarray(phono3py.fc3))
-    with told.step("symmetrising the third order", None), one_blas_thread():
+    with reporter.step("symmetrising the third order", None), one_blas_thread():
         phono3py.symmetrize_fc3()
     return ThirdOrder(
         phono3py,

@@ -46,7 +46,7 @@ Fit = tuple[int, int | None]
 
 
 @dataclass(frozen=True)
-class Plan:
+class ThirdOrderPlan:
     """What is to be done for the third order.
 
     Attributes
@@ -83,7 +83,7 @@ class Planner:
     def _precise(self) -> bool:
         return self.potential.info.dtype == "float64"
 
-    def choose(self) -> Plan:
+    def choose(self) -> ThirdOrderPlan:
         """Return the plan that was asked for, or the cheapest.
 
         Raises
@@ -110,11 +110,11 @@ class Planner:
         reason = f"costs {best.cost:.0f} force calls" + (f" ({others})" if others else "")
         # Pairs and rows leave their displacements in the phono3py object.
         again = makers[best.route]()
-        return Plan(
+        return ThirdOrderPlan(
             again.route, again.n_evaluations, again.cost, again.displacement, again.run, reason
         )
 
-    def pairs(self) -> Plan:
+    def pairs(self) -> ThirdOrderPlan:
         """Displaced pairs."""
         usual = SMALL if self._precise else FIELD
         length = visible_length(self.phono3py, usual, self.settings.displacement)
@@ -124,9 +124,9 @@ class Planner:
             solve_pairs(self.phono3py, self.potential, rest, progress)
             return number, None
 
-        return Plan("displacements", number, float(number), length, run)
+        return ThirdOrderPlan("displacements", number, float(number), length, run)
 
-    def rows(self) -> Plan:
+    def rows(self) -> ThirdOrderPlan:
         """Second derivatives of displaced crystals."""
         if not isinstance(self.potential, DifferentiablePotential):
             raise not_differentiable(self.potential.info.name)
@@ -147,9 +147,9 @@ class Planner:
 
         single = self._precise and self.settings.row_dtype == "float32"
         cost = number * ROW * (SINGLE if single else 1.0)
-        return Plan("autodiff", number, cost, length, run)
+        return ThirdOrderPlan("autodiff", number, cost, length, run)
 
-    def regression(self) -> Plan:
+    def regression(self) -> ThirdOrderPlan:
         """Random displacements of all atoms."""
         space, n_atoms = self._space(), len(self.phono3py.supercell)
         if space.n_estimated > MOST_COEFFICIENTS:
@@ -167,7 +167,7 @@ class Planner:
             return evaluated, coefficients
 
         cost = space.n_evaluations + _algebra_seconds(space) / (CALL_SECONDS * n_atoms)
-        return Plan("regression", space.n_evaluations, cost, amplitude, run)
+        return ThirdOrderPlan("regression", space.n_evaluations, cost, amplitude, run)
 
     def _space(self) -> Space:
         return measure_space(self.phono3py, self.settings.cutoff, self._precise)

@@ -39,5 +39,5 @@ def _message(failure: Mapping[str, Any]) -> str:
     message = escape(str(failure["message"] or ""))
     if not failure.get("last_words"):
         return message
-    said = f"<pre>{escape(str(failure['last_words']))}</pre>"
-    return message + folded("what the program said at the end", said)
+    text = f"<pre>{escape(str(failure['last_words']))}</pre>"
+    return message + folded("what the program text at the end", text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlphonon.anharmonic.sscha.displaced import MIN_LENGTH
+from mlphonon.anharmonic.sscha.displaced_supercell import MIN_LENGTH
 from mlphonon.crystal.structure_json import to_atoms
 from mlphonon.crystal.supercell import perpendicular_heights
 from mlphonon.force_constants.displacements import find_moves, make_supercell

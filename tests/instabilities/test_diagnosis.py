@@ -11,9 +11,9 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from mlphonon import Phonons, compute_phonons
+from mlphonon.instabilities.diagnosis import noise_floor
 from mlphonon.instabilities.family import explain_imaginary_modes
 from mlphonon.instabilities.modes import imaginary_modes
-from mlphonon.instabilities.triage import noise_floor
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from tests.helpers.double_wells import VectorSprings

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Displaced:
+class DisplacedSupercell:
     """A supercell, and the harmonic force constants in it.
 
     What temperature changes is of shorter reach than force constants themselves, and hundreds of
@@ -48,7 +48,7 @@ class Displaced:
     @classmethod
     def of(
         cls, phonons: Phonons, potential: Potential, min_length: float | None, reporter: Reporter
-    ) -> Displaced:
+    ) -> DisplacedSupercell:
         """Choose the smallest supercell that is high enough, or take that of the phonons.
 
         The second where none smaller is, or where a supercell was asked for and no height.
@@ -70,7 +70,7 @@ class Displaced:
         return cls(matrix, full_force_constants(found.phonopy, found.array), large)
 
     @classmethod
-    def _own(cls, phonons: Phonons) -> Displaced:
+    def _own(cls, phonons: Phonons) -> DisplacedSupercell:
         """Take the supercell of the phonons."""
         large = phonons.phonopy
         matrix = np.rint(large.supercell_matrix).astype(int)

@@ -27,7 +27,7 @@ UNSETTLED = ("residual force", "residual stress")
 
 
 @dataclass(frozen=True)
-class Triaged:
+class DiagnosedMode:
     """An imaginary mode with its cause, and what to follow if it is real.
 
     Attributes
@@ -42,7 +42,9 @@ class Triaged:
     frozen: FrozenModes | None = None
 
 
-def triage(phonons: Phonons, potential: Potential, rested: Phonons | None = None) -> list[Triaged]:
+def diagnose(
+    phonons: Phonons, potential: Potential, rested: Phonons | None = None
+) -> list[DiagnosedMode]:
     """Return the cause of every imaginary mode, lowest first.
 
     Parameters
@@ -71,7 +73,9 @@ def noise_floor(phonons: Phonons) -> float:
     return float(np.sqrt(2 * rms_frequency(phonons) * phonons.trust.numerical_error))
 
 
-def _one(phonons: Phonons, potential: Potential, rested: Phonons | None, modes: ModeSet) -> Triaged:
+def _one(
+    phonons: Phonons, potential: Potential, rested: Phonons | None, modes: ModeSet
+) -> DiagnosedMode:
     threshold = phonons.record.settings.imaginary_threshold
 
     def say(
@@ -89,21 +93,23 @@ def _one(phonons: Phonons, potential: Potential, rested: Phonons | None, modes: 
         )
 
     if _is_long_acoustic(phonons, modes) and -modes.frequency <= noise_floor(phonons):
-        return Triaged(say("numerical"))
+        return DiagnosedMode(say("numerical"))
     if rested is not None and not modes_at(rested, modes.q, -threshold):
-        return Triaged(say("under-relaxation"))
+        return DiagnosedMode(say("under-relaxation"))
     here = rested or phonons
     followed = _followed(here, modes, threshold)
     if followed is None:
-        return Triaged(say("long wave"))
+        return DiagnosedMode(say("long wave"))
     frozen = freeze(here.atoms, followed)
     measured = frozen.frequency(potential)
     at = None if np.allclose(followed.q, modes.q) else followed.q
     if measured >= -threshold:
         # A wave that fits into the supercell was not interpolated.
-        return Triaged(say("numerical" if followed.commensurate else "truncation", measured, at))
+        return DiagnosedMode(
+            say("numerical" if followed.commensurate else "truncation", measured, at)
+        )
     at_gamma = np.allclose(followed.q, np.rint(followed.q))
-    return Triaged(say("saddle" if at_gamma else "instability", measured, at), frozen)
+    return DiagnosedMode(say("saddle" if at_gamma else "instability", measured, at), frozen)
 
 
 def _followed(phonons: Phonons, modes: ModeSet, threshold: float) -> ModeSet | None:

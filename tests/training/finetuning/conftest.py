@@ -43,6 +43,8 @@ def labelled_metal(symbol: str, number: int = 2, directions: int = 1) -> Trainin
             (atoms.arrays, ("REF_forces", "REF_responses")),
         ):
             for name in names:
+                if name not in values:
+                    continue
                 values[name] = WEAKER * np.asarray(values[name])
     origin = Origin("EMT", "EMT", "ase")
     return TrainingData(tuple(read_frame(atoms, origin) for atoms in labelled))

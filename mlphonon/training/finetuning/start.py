@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlphonon.errors import TrainingError
 from mlphonon.potentials.loading import load_potential
-from mlphonon.potentials.mace.architecture import MaceArchitecture
+from mlphonon.potentials.mace.architecture import MaceArchitecture, read_architecture
 from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 from mlphonon.potentials.potential import DescriptorPotential, TrainablePotential
 from mlphonon.training.graphs import GraphBuilder
@@ -102,4 +102,4 @@ def _architecture(potential: str) -> MaceArchitecture | None:
     inside = Path(mlphonon.potentials.__path__[0]) / "embedded"
     folder = inside if potential == "embedded" else Path(potential)
     path = folder / "architecture.json"
-    return MaceArchitecture.model_validate_json(path.read_text()) if path.is_file() else None
+    return read_architecture(path) if path.is_file() else None

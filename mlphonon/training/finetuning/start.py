@@ -11,7 +11,7 @@ import numpy as np
 
 from mlphonon.errors import TrainingError
 from mlphonon.potentials.loading import load_potential
-from mlphonon.potentials.mace.architecture import MaceArchitecture
+from mlphonon.potentials.mace.architecture import MaceArchitecture, read_architecture
 from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 from mlphonon.potentials.potential import DescriptorPotential, TrainablePotential
 
@@ -118,4 +118,4 @@ def _architecture(potential: str) -> MaceArchitecture | None:
     inside = Path(mlphonon.potentials.__path__[0]) / "embedded"
     folder = inside if potential == "embedded" else Path(potential)
     path = folder / "architecture.json"
-    return MaceArchitecture.model_validate_json(path.read_text()) if path.is_file() else None
+    return read_architecture(path) if path.is_file() else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms, units
+from ase.filters import FrechetCellFilter
 
 from mlphonon.crystal.crystal import Crystal, symmetry_count
 from mlphonon.errors import RelaxationError
@@ -108,7 +109,6 @@ class _Stage:
 
     def __init__(self, atoms: Atoms, potential: Potential, settings: PhononSettings) -> None:
         from ase.constraints import FixSymmetry
-        from ase.filters import FrechetCellFilter
 
         self._atoms = atoms.copy()
         self._atoms.calc = as_calculator(potential)
@@ -117,7 +117,7 @@ class _Stage:
         self._filter: Any = self._atoms
         if settings.relax_cell != "none":
             volume_kept = settings.relax_cell == "shape"
-            self._filter = FrechetCellFilter(self._atoms, constant_volume=volume_kept)
+            self._filter = _CellFilter(self._atoms, constant_volume=volume_kept)
 
     def run(self, limit: int, before: int, progress: StepCallback | None) -> int:
         """Take up to `limit` steps; returns how many were taken."""
@@ -152,6 +152,27 @@ class _Stage:
         copy = self._atoms.copy()
         copy.set_constraint()
         return copy
+
+
+class _CellFilter(FrechetCellFilter):
+    """Positions and logarithmic strain, whose forces are worked out once a step.
+
+    ASE's optimisers ask three times, and the logarithm of the strain costs more than the forces of
+    a small potential.
+    """
+
+    _forces: np.ndarray | None = None
+
+    def set_positions(self, new: np.ndarray, **options: Any) -> None:
+        self._forces = None
+        super().set_positions(new, **options)
+
+    def get_forces(self, **options: Any) -> np.ndarray:
+        if options:
+            return np.asarray(super().get_forces(**options))
+        if self._forces is None:
+            self._forces = np.asarray(super().get_forces())
+        return self._forces.copy()
 
 
 def _measure(

@@ -24,8 +24,9 @@ from mlphonon.errors import (
 )
 from mlphonon.phonons.record import Record
 from mlphonon.potentials.calculator import AsePotential
-from mlphonon.potentials.potential import Evaluation, PotentialInfo
+from mlphonon.potentials.potential import Evaluation
 from tests.helpers.crystals import rocksalt, silicon, wurtzite
+from tests.helpers.potentials import declare
 from tests.helpers.springs import LatticeSprings, NetworkSprings, cubic_axes
 
 QUICK = {"min_length": 6.0, "mesh": 10.0, "projected_mesh": 5.0, "band_points": 3}
@@ -38,7 +39,7 @@ class Watched(AsePotential):
         super().__init__(calculator)
         self.asked = 0
         if elements is not None:
-            self._info = PotentialInfo("watched", "ase", "float64", "cpu", elements=elements)
+            declare(self, name="watched", dtype="float64", elements=elements)
 
     def evaluate(self, structures, progress=None) -> list[Evaluation]:
         self.asked += len(structures)

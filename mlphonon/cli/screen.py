@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlphonon.cli.chatter import prints_dropped
+from mlphonon.cli.options import (
+    POTENTIAL_PANEL,
+    DtypeOption,
+    HeadOption,
+    PickleOption,
+    QuietOption,
+    given,
+)
 from mlphonon.cli.signals import terminated_gently
 
 if TYPE_CHECKING:
@@ -47,7 +55,8 @@ FolderOption = Annotated[
     typer.Option("-o", "--output", help="Folder of the phonons; \\[the store's name, no suffix]."),
 ]
 PotentialOption = Annotated[
-    list[str] | None, typer.Option(help="Name, file or folder; one \\[embedded].")
+    list[str] | None,
+    typer.Option(help="Name, file or folder; one \\[embedded].", rich_help_panel=POTENTIAL_PANEL),
 ]
 WorkersOption = Annotated[int | None, typer.Option(min=1, help="Processes [1].")]
 SiteOption = Annotated[
@@ -68,16 +77,12 @@ PropertyOption = Annotated[
 LimitOption = Annotated[
     int | None, typer.Option(min=1, help="Only so many of the structures, the first.")
 ]
-DtypeOption = Annotated[str, typer.Option(help="float64 or float32.")]
-HeadOption = Annotated[str | None, typer.Option(help="Head of a multi-head model.")]
-DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
-PickleOption = Annotated[
-    bool, typer.Option("--allow-pickle", help="Load a pickled model that nothing vouches for.")
+DeviceOption = Annotated[
+    str | None, typer.Option(help="auto, cpu or cuda.", rich_help_panel=POTENTIAL_PANEL)
 ]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Enter the crystals and say what they cost, no more.")
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing on the way.")]
 
 WORST = 20
 """Failures that are listed of each cause."""
@@ -109,18 +114,18 @@ def run_screen(
     from itertools import islice
 
     from mlphonon.cli.progress import TerminalReporter
-    from mlphonon.screening.calculation import PotentialSource
+    from mlphonon.screening.calculation import PotentialSource, read_temperatures
     from mlphonon.screening.campaign import Campaign
     from mlphonon.screening.crystals.sources import check_paths, read_sources
     from mlphonon.screening.plan import CampaignPlan
     from mlphonon.screening.properties import read_properties
     from mlphonon.settings import PhononSettings
 
-    site = _site(config, {"workers": workers, "device": device})
+    site = _site(config, given(workers=workers, device=device))
     plan = CampaignPlan(
         PotentialSource(_only(potential), site.device, dtype, head, allow_pickle),
         PhononSettings() if settings is None else PhononSettings.read(settings),
-        _temperatures(temperatures),
+        read_temperatures(temperatures),
         site,
         read_properties(properties or ()),
     )
@@ -138,8 +143,8 @@ def run_screen(
 
 def _only(potentials: list[str] | None) -> Any:
     """Return the one potential; several are passed on, to be refused."""
-    given = potentials or ["embedded"]
-    return given[0] if len(given) == 1 else given
+    asked = potentials or ["embedded"]
+    return asked[0] if len(asked) == 1 else asked
 
 
 def _enter_only(
@@ -335,22 +340,10 @@ def _open(store: str) -> Campaign:
     return Campaign(store, create=False)
 
 
-def _site(config: Path | None, given: dict[str, Any]) -> Site:
+def _site(config: Path | None, changes: dict[str, Any]) -> Site:
     from mlphonon.screening.site import Site, make_site
 
-    asked = {name: value for name, value in given.items() if value is not None}
-    return make_site(asked) if config is None else Site.read(config, **asked)
-
-
-def _temperatures(text: str) -> tuple[float, ...]:
-    from mlphonon.errors import SettingsError
-
-    try:
-        return tuple(float(part) for part in text.replace(",", " ").split())
-    except ValueError as error:
-        raise SettingsError(
-            f"temperatures cannot be '{text}'", fix="give numbers, such as --temperatures '100 300'"
-        ) from error
+    return make_site(changes) if config is None else Site.read(config, **changes)
 
 
 def _status_lines(status: Status) -> list[str]:

@@ -189,6 +189,13 @@ def symmetry_count(atoms: Atoms, symprec: float) -> int:
     return len(_dataset(cell, symprec).rotations)
 
 
+def site_symmetry_orders(atoms: Atoms, symprec: float) -> np.ndarray:
+    """Return how many operations keep an atom in its place, of one of each orbit, shape (n,)."""
+    found = _dataset((atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers), symprec)
+    sizes = np.unique(found.crystallographic_orbits, return_counts=True)[1]
+    return len(found.rotations) // sizes
+
+
 def point_group(atoms: Atoms, symprec: float) -> np.ndarray:
     """Return the rotations of the space group in fractional coordinates, shape (n, 3, 3)."""
     cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)

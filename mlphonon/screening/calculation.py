@@ -6,18 +6,20 @@ import hashlib
 import json
 import os
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
-from mlphonon.errors import PotentialError, SettingsError
+from mlphonon.errors import PotentialError, SettingsError, shortened
 from mlphonon.potentials.loading import load_potential, resolve_device
 from mlphonon.potentials.potential import Potential
 from mlphonon.potentials.several import refuse_several
 from mlphonon.screening.properties import AtTemperature
 from mlphonon.settings import PhononSettings
+from mlphonon.temperatures import TemperatureGrid
 
 PROTOCOL = 1
 """Of the code: raised when the same crystal, potential and settings give other numbers."""
@@ -109,9 +111,22 @@ class Calculation(BaseModel):
 
     def digest(self) -> str:
         """SHA-256: equal digests mean that equal crystals get equal numbers."""
-        # So that what was computed before there were properties keeps its name.
-        without = None if self.properties else {"properties"}
-        return hashlib.sha256(self.model_dump_json(exclude=without).encode()).hexdigest()
+        # So that what was computed before there were properties, and temperatures as text, keeps
+        # its name.
+        text = self.model_dump_json(exclude=None if self.properties else {"properties"})
+        grid = str(self.settings.temperatures)
+        if ":" in grid:
+            numbers = json.dumps([float(part) for part in grid.split(":")], separators=(",", ":"))
+            text = text.replace(f'"temperatures":"{grid}"', f'"temperatures":{numbers}', 1)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _read_old_range(cls, value: Any) -> Any:
+        """Take the temperatures of settings as they were stored once: first, last and step."""
+        if isinstance(value, Mapping) and isinstance(value.get("temperatures"), list):
+            return {**value, "temperatures": ":".join(map(str, value["temperatures"]))}
+        return value
 
     def describe(self) -> str:
         """Return a line for people."""
@@ -160,6 +175,21 @@ def make_calculation(
         temperatures=tuple(sorted(temperatures)),
         properties=properties,
     )
+
+
+def read_temperatures(value: Any) -> tuple[float, ...]:
+    """Return temperatures, K, as they are given everywhere (see `TemperatureGrid.of`).
+
+    Raises
+    ------
+    SettingsError
+        If they are not.
+    """
+    try:
+        return tuple(map(float, TemperatureGrid.of(value).values))
+    except ValueError as error:
+        given = shortened(str(value), 80)
+        raise SettingsError(f"temperatures cannot be {given!r}", str(error)) from error
 
 
 def task_id(crystal: str, calculation: str) -> str:

@@ -15,9 +15,14 @@ from mlphonon.errors import PotentialError, ResultError
 from mlphonon.io.atomic_files import check_writable
 from mlphonon.phonons.phonons import Phonons
 from mlphonon.reporter import Reporter, Silent
-from mlphonon.screening.calculation import TEMPERATURES, Calculation, PotentialSource
+from mlphonon.screening.calculation import (
+    TEMPERATURES,
+    Calculation,
+    PotentialSource,
+    read_temperatures,
+)
 from mlphonon.screening.crystals.background import BackgroundIntake
-from mlphonon.screening.crystals.intake import Intake, Progress, take_in
+from mlphonon.screening.crystals.intake import Intake, Progress, checkers, take_in
 from mlphonon.screening.crystals.prediction import atoms_per_second
 from mlphonon.screening.crystals.sources import Candidate, of_object, read_sources
 from mlphonon.screening.database.answers import (
@@ -104,7 +109,7 @@ class Campaign:
         *,
         executor: Executor | None = None,
         site: Site | None = None,
-        temperatures: Iterable[float] = TEMPERATURES,
+        temperatures: Any = TEMPERATURES,
         properties: Iterable[str] = (),
         **settings: Any,
     ) -> Iterator[Outcome]:
@@ -121,8 +126,8 @@ class Campaign:
             Processes of this machine by default.
         site : Site, optional
             How many workers, and limits.
-        temperatures : iterable of float
-            At which thermal properties are stored, K.
+        temperatures : float, sequence of float, or str
+            At which thermal properties are stored, K; ``"0:1000:100"`` is a range.
         properties : iterable of str
             What is computed beyond harmonic phonons, such as ``"sscha(300)"``. Where it fails, the
             harmonic phonons stand, and the reason is in a column, ``sscha_failure_300``.
@@ -143,7 +148,7 @@ class Campaign:
         plan = CampaignPlan(
             PotentialSource(potential, device=site.device if site else "auto"),
             PhononSettings.make(None, **settings),
-            tuple(temperatures),
+            read_temperatures(temperatures),
             site or Site(),
             read_properties(properties),
         )
@@ -164,8 +169,8 @@ class Campaign:
             Is told how many more are dealt with.
         """
         calculation = self._enter(plan)
-        with self._reporter.step("reading crystals", None) as advance:
-            return take_in(self._store, crystals, calculation, progress or advance)
+        with self._reporter.step("reading crystals", None) as advance, checkers() as pool:
+            return take_in(self._store, crystals, calculation, pool, progress or advance)
 
     def compute(
         self,
@@ -196,16 +201,18 @@ class Campaign:
         in_flight = 2 * site.capacity if executor is None else FOREIGN_IN_FLIGHT
         coming = iter(crystals)
         first = list(islice(coming, 1))
-        with executor_of(site) if executor is None else nullcontext(executor) as chosen:
+        start = executor_of(site) if executor is None else nullcontext(executor)
+        with start as chosen, checkers() as pool:
             if first and executor is None and site.parsl is None:
                 # Loading takes seconds, and here it is loaded too, for its digest.
                 for _ in range(site.workers):
                     chosen.submit(load_potential_early, plan)
             calculation = self._enter(plan)
             folder = Folder(self._home.resolve()).prepare()
-            enter = partial(take_in, self._store, chain(first, coming), calculation)
+            enter = partial(take_in, self._store, chain(first, coming), calculation, pool)
+            cancel = partial(pool.shutdown, cancel_futures=True)
             run = Run(self._store, folder, plan, calculation.digest())
-            with BackgroundIntake(enter, progress, at_end) as intake:
+            with BackgroundIntake(enter, cancel, progress, at_end) as intake:
                 yield from run.outcomes(chosen, in_flight, intake.goes_on)
 
     def predict(self, plan: CampaignPlan) -> float | None:

@@ -87,7 +87,7 @@ def test_what_is_wrong_is_said_in_a_line(call: Call, tmp_path: Path, settings: P
         (("run", crystal, "--temperatures", "hot"), "temperatures cannot be 'hot'"),
         (("run", crystal, "--property", "tdep(300)"), "no method 'tdep'"),
         (("run", crystal, "--property", "sscha"), "names no method"),
-        (("run", crystal, "--temperatures", "-3"), "temperatures cannot be -3"),
+        (("run", crystal, "--temperatures", "-3"), "temperatures cannot be '-3'"),
         (("run", "--store", "none.db"), "there is no campaign none.db"),
         (("status", "none.db"), "there is no campaign none.db"),
         (("status", crystal), "cannot be used"),

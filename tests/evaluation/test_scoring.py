@@ -15,10 +15,12 @@ from mlphonon.evaluation.scoring import score_crystal
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Potential
 from tests.helpers.crystals import quartz
+from tests.helpers.potentials import declare
 from tests.helpers.springs import (
     LatticeSprings,
     NetworkSprings,
     cubic_axes,
+    fcc_neighbours,
     simple_cubic,
     simple_cubic_frequencies,
 )
@@ -186,8 +188,20 @@ def test_both_structures_are_compared(reference: ReferenceCrystal, springs: Pote
     assert score.relaxed is not None
     assert score.dft is not None
     assert score.dft.errors["volume_percent"] == 0.0
-    assert score.relaxed.errors["volume_percent"] != 0.0
     assert score.relaxed.errors["mae_THz"] > score.dft.errors["mae_THz"]
+
+
+@pytest.mark.parametrize("stretch", [0.99, 1.01])
+def test_volume_is_that_of_the_potential_over_dfts(stretch: float) -> None:
+    """Springs at rest in a cell that is longer by a hundredth make the volume 3 % larger."""
+    atoms = bulk("Cu", a=3.6)
+    springs = LatticeSprings(fcc_neighbours(3.6 * stretch), along=2.0, across=0.0)
+    dft = ReferenceCrystal("bare", atoms, properties={"heat_capacity": 10.0})
+    score, _ = score_crystal(dft, AsePotential(springs), Protocol(min_length=6.0))
+    assert score.relaxed is not None
+    assert score.dft is not None
+    assert score.relaxed.errors["volume_percent"] == pytest.approx(100 * (stretch**3 - 1), rel=1e-3)
+    assert score.dft.errors["volume_percent"] == 0.0
 
 
 def test_what_cannot_be_computed_is_a_row_with_a_reason() -> None:
@@ -196,7 +210,7 @@ def test_what_cannot_be_computed_is_a_row_with_a_reason() -> None:
         "Cu_x", bulk("Cu"), 2 * np.eye(3, dtype=int), np.eye(3), np.zeros((1, 3)), spectrum
     )
     knows = AsePotential(NetworkSprings(quartz(), reach=3.2))
-    knows._info = replace(knows.info, elements=frozenset({8, 14}))
+    declare(knows, elements=frozenset({8, 14}))
     score, curves = score_crystal(copper, knows)
     assert curves is None
     assert score.failed

@@ -26,6 +26,7 @@ from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.mace.mace_potential import MacePotential
 from mlphonon.potentials.potential import Evaluation, Potential
 from tests.helpers.crystals import corundum, pyrite, quartz, rocksalt, silicon, triclinic, wurtzite
+from tests.helpers.potentials import declare
 from tests.helpers.springs import LatticeSprings, cubic_axes
 
 REGRESSION = {"method": "regression"}
@@ -158,7 +159,7 @@ def test_noisy_forces_in_double_precision_are_noticed(embedded: Potential) -> No
             ]
 
     noisy = Noisy(embedded.model, name="noisy")
-    noisy._info = replace(noisy.info, differentiable=False)
+    declare(noisy, differentiable=False)
     with pytest.raises(PotentialError, match=r"out of proportion by .*protocol field"):
         plan("hexagonal", noisy, method="displacements", protocol="small").compute(noisy)
     found = plan("hexagonal", noisy).compute(noisy)
@@ -168,7 +169,7 @@ def test_noisy_forces_in_double_precision_are_noticed(embedded: Potential) -> No
 
 def test_springs_are_recovered_by_regression() -> None:
     springs = AsePotential(LatticeSprings(cubic_axes(2.845), along=3.0, across=0.5))
-    springs._info = replace(springs.info, dtype="float64")
+    declare(springs, dtype="float64")
     atoms = make_crystal(rocksalt()).atoms
     plans = [
         plan_force_constants(atoms, 2 * np.eye(3, dtype=int), springs, PhononSettings(**s))

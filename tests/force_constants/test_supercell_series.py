@@ -30,20 +30,20 @@ def test_springs_to_neighbours_need_one_supercell_more_than_the_first(
 
 @pytest.fixture(scope="module")
 def far_springs() -> Potential:
-    """Springs to all atoms within 9.2 A; a cell less than twice as high folds them back."""
-    return AsePotential(NetworkSprings(rocksalt(), reach=9.2))
+    """Springs to all atoms within 8.1 A; a cell less than twice as high folds them back."""
+    return AsePotential(NetworkSprings(rocksalt(), reach=8.1))
 
 
 def test_what_reaches_further_takes_more(far_springs: Potential) -> None:
     rough, fine = (
         compute_phonons(rocksalt(), far_springs, supercell="converged", tolerance=t, **QUICK)
-        for t in (0.3, 0.003)
+        for t in (0.4, 0.003)
     )
     assert len(fine.record.supercell_series) > len(rough.record.supercell_series) >= 2
     changes = [step.change_THz for step in fine.record.supercell_series[1:]]
     assert changes == sorted(changes, reverse=True)
     assert changes[-1] < 0.003 < changes[-2]
-    exact = compute_phonons(rocksalt(), far_springs, min_length=28, **QUICK)
+    exact = compute_phonons(rocksalt(), far_springs, min_length=21, **QUICK)
     points = np.random.default_rng(0).uniform(-0.5, 0.5, (20, 3))
     np.testing.assert_allclose(fine.frequencies(points), exact.frequencies(points), atol=0.003)
     assert np.abs(rough.frequencies(points) - exact.frequencies(points)).max() > 0.003

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from mlphonon.trust.committee import LIMIT, SEVERE, check_committee
 from mlphonon.trust.verdict import Check, Unmeasured
 from tests.helpers.committees import FACTORS, MEAN, QUICK, STD, springs, three
 from tests.helpers.crystals import rocksalt
+from tests.helpers.potentials import declare
 from tests.helpers.springs import LatticeSprings, cubic_axes
 
 
@@ -252,7 +252,7 @@ def perturbed(seed: int, name: str) -> Any:
         for weight in potential.model.parameters():
             noise = torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
             weight.mul_(1 + 0.01 * noise)
-    potential._info = replace(potential.info, name=name)
+    declare(potential, name=name)
     return potential
 
 

@@ -15,11 +15,12 @@ from mlphonon.errors import MlphononError, PotentialError, RelaxationError
 from mlphonon.phonons.committee import Committee
 from mlphonon.phonons.results import Spread
 from mlphonon.potentials.calculator import AsePotential
-from mlphonon.potentials.potential import Evaluation, PotentialInfo
+from mlphonon.potentials.potential import Evaluation
 from mlphonon.potentials.several import distinct_names
 from mlphonon.screening.calculation import PotentialSource
 from tests.helpers.committees import QUICK, springs, three
 from tests.helpers.crystals import rocksalt
+from tests.helpers.potentials import declare
 from tests.helpers.springs import LatticeSprings, cubic_axes
 
 
@@ -83,7 +84,7 @@ def test_a_member_that_cannot_be_loaded_is_named_before_any_work() -> None:
 def test_a_member_that_does_not_know_an_element_is_named_before_any_work() -> None:
     first = Watched(LatticeSprings(cubic_axes(2.845), 3.0, 0.5))
     second = springs()
-    second._info = PotentialInfo("metals", "ase", "float64", "cpu", elements=frozenset({29}))
+    declare(second, name="metals", elements=frozenset({29}))
     assert "'metals' does not know Na, Cl" in line_of(PotentialError, [first, second])
     assert first.asked == 0
 

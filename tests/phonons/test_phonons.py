@@ -211,8 +211,20 @@ def test_unstable_crystal_is_called_so() -> None:
     grid = np.stack(np.meshgrid(*[np.arange(round(n)) / round(n)] * 3), -1).reshape(-1, 3)
     share = (phonons.frequencies(grid) < -0.05).mean()
     assert stability.imaginary_share == pytest.approx(share)
-    assert stability.stable_by_share == (share <= 0.1)
+    assert share > 0.1
+    assert not stability.stable_by_share
     assert "at M" in stability.describe()
+
+
+@pytest.mark.parametrize(("lowest", "stable"), [(-1.2, False), (-0.8, True)])
+def test_threshold_is_where_it_is_said_to_be(lowest: float, stable: bool) -> None:
+    """Softest modes of -1.2 and -0.8 times 0.05 THz, few enough for the rule of shares."""
+    mass = 63.546
+    across = -mass / 8 * (lowest * 0.05 / TO_THZ) ** 2
+    stability = cubic_phonons(across=across, mesh=40, projected_mesh=10).stability
+    assert stability.lowest_frequency_THz == pytest.approx(lowest * 0.05, rel=1e-2)
+    assert stability.stable_by_threshold is stable
+    assert (stability.imaginary_share > 0) is not stable
 
 
 def test_stable_crystal_is_called_so(rocksalt_phonons: Phonons) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from mlphonon.errors import PotentialError
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.dispersion import DispersionPotential, parameters_for
 from mlphonon.potentials.potential import Potential, PotentialInfo
+from tests.helpers.potentials import declare
 from tests.helpers.springs import LatticeSprings, cubic_axes
 
 
@@ -22,7 +22,7 @@ from tests.helpers.springs import LatticeSprings, cubic_axes
 def nothing() -> Potential:
     """No force at all, taught PBE."""
     potential = AsePotential(LatticeSprings(cubic_axes(1.0), along=0.0, across=0.0))
-    potential._info = replace(potential.info, functional="PBE(+U)")
+    declare(potential, functional="PBE(+U)")
     return potential
 
 

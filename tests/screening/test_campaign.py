@@ -132,6 +132,23 @@ def test_one_crystal_given_in_several_ways_is_computed_once(campaign: Campaign, 
     assert (again.new, again.known) == (0, 1)
 
 
+def heusler(symbols: str) -> Atoms:
+    """Return a quaternary Heusler crystal: four kinds of atoms along the diagonal of a cube."""
+    places = np.arange(4)[:, None] * np.ones(3) / 4
+    lattice = 3.0 * (np.ones((3, 3)) - np.eye(3))
+    return Atoms(symbols, scaled_positions=places, cell=lattice, pbc=True)
+
+
+def test_decorations_of_one_lattice_are_crystals_of_their_own(campaign: Campaign, plan: MakePlan):
+    """The same formula, space group, cell and places; only what stands where differs."""
+    decorations = [heusler(symbols) for symbols in ("CuNiAgAu", "CuAgNiAu", "CuNiAuAg")]
+    moved = heusler("CuNiAgAu")
+    moved.positions += 1.3
+    turned = heusler("AuAgNiCu")  # the first, from the other end
+    intake = campaign.add(plan(), given([*decorations, moved, turned]))
+    assert (intake.new, intake.duplicates) == (3, 2)
+
+
 def test_wurtzite_is_recognised_whatever_its_origin(campaign: Campaign, plan: MakePlan):
     crystal = bulk("AgCu", "wurtzite", a=4.5, c=7.3)
     moved = crystal[[2, 0, 3, 1]]

@@ -25,6 +25,7 @@ from mlphonon.screening.crystals.sources import Candidate
 from mlphonon.screening.plan import CampaignPlan
 from mlphonon.screening.properties import read_properties, read_property
 from mlphonon.screening.ranking.rank import rank, write_table
+from mlphonon.settings import PhononSettings
 from tests.helpers.inline import InlineExecutor
 from tests.screening.conftest import QUICK
 
@@ -174,8 +175,13 @@ def test_a_calculation_without_properties_keeps_its_name():
     )
     dumped = old.model_dump(mode="json")
     del dumped["properties"]
+    # And as settings were stored before temperatures were text.
+    dumped["settings"]["temperatures"] = [0.0, 1000.0, 10.0]
     again = Calculation.model_validate(dumped)
+    assert again == old
     assert again.digest() == old.digest()
+    plain = old.model_copy(update={"settings": PhononSettings(mesh=40.0)})
+    assert plain.digest().startswith("891d8f56534b9f18"), "as version 0.1.0 computed it"
     hot = old.model_copy(update={"properties": read_properties(["sscha(300)"])})
     assert hot.digest() != old.digest()
     assert "sscha(300)" in hot.describe()

@@ -23,6 +23,8 @@ class BackgroundIntake:
     ----------
     take_in : callable
         Enters all crystals; is given what it is to tell its progress.
+    cancel : callable
+        Ends what it waits for.
     progress : callable
         Is told how many more candidates are dealt with.
     at_end : callable
@@ -32,10 +34,12 @@ class BackgroundIntake:
     def __init__(
         self,
         take_in: Callable[[Progress], Intake],
+        cancel: Callable[[], None],
         progress: Progress,
         at_end: Callable[[Intake], None],
     ) -> None:
-        self._take_in, self._progress, self._at_end = take_in, progress, at_end
+        self._take_in, self._cancel = take_in, cancel
+        self._progress, self._at_end = progress, at_end
         self._error: BaseException | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
@@ -53,6 +57,7 @@ class BackgroundIntake:
     ) -> None:
         """Stop, if it has not ended."""
         self._stop.set()
+        self._cancel()
         self._thread.join(PATIENCE)
 
     def goes_on(self) -> bool:

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select
@@ -85,10 +86,16 @@ Progress = Callable[[int], None]
 """Is told how many more candidates are dealt with."""
 
 
+def checkers() -> AbstractContextManager[Executor]:
+    """Return processes of this machine that check crystals; they start when they are needed."""
+    return local_workers(min(cores_each(1), MOST_PROCESSES), threads=1)
+
+
 def take_in(
     store: Store,
     candidates: Iterable[Candidate],
     calculation: Calculation,
+    pool: Executor,
     progress: Progress = lambda _more: None,
 ) -> Intake:
     """Enter crystals and a task for each.
@@ -101,11 +108,13 @@ def take_in(
         Structures; those that cannot be used get a task that has failed.
     calculation : Calculation
         What is done with them.
+    pool : Executor
+        Checks them (see `checkers`); the first few are checked here.
     progress : callable
         Is told how many more are dealt with.
     """
     total, digest = Intake(), calculation.digest()
-    for batch, entries in _checked(store, iter(candidates), calculation):
+    for batch, entries in _checked(store, iter(candidates), calculation, pool):
         total += batch.known + _enter(store, entries, digest)
         progress(batch.size)
     return total
@@ -121,24 +130,19 @@ class _Batch:
 
 
 def _checked(
-    store: Store, candidates: Iterator[Candidate], calculation: Calculation
+    store: Store, candidates: Iterator[Candidate], calculation: Calculation, pool: Executor
 ) -> Iterator[tuple[_Batch, list[Entry]]]:
     first = _sort_out(store, list(islice(candidates, FIRST)), calculation)
     yield first, check_candidates(first.unknown, calculation)
-    following = next(candidates, None)
-    if following is None:
-        return
-    left = chain([following], candidates)
-    with local_workers(min(cores_each(1), MOST_PROCESSES), threads=1) as pool:
-        ahead: deque[tuple[_Batch, Future[list[Entry]]]] = deque()
-        while structures := list(islice(left, BATCH)):
-            batch = _sort_out(store, structures, calculation)
-            ahead.append((batch, pool.submit(check_candidates, batch.unknown, calculation)))
-            if len(ahead) == MOST_AHEAD:
-                batch, future = ahead.popleft()
-                yield batch, _entries(batch, future, pool, calculation)
-        for batch, future in ahead:
+    ahead: deque[tuple[_Batch, Future[list[Entry]]]] = deque()
+    while structures := list(islice(candidates, BATCH)):
+        batch = _sort_out(store, structures, calculation)
+        ahead.append((batch, pool.submit(check_candidates, batch.unknown, calculation)))
+        if len(ahead) == MOST_AHEAD:
+            batch, future = ahead.popleft()
             yield batch, _entries(batch, future, pool, calculation)
+    for batch, future in ahead:
+        yield batch, _entries(batch, future, pool, calculation)
 
 
 def _sort_out(store: Store, structures: list[Candidate], calculation: Calculation) -> _Batch:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlphonon.anharmonic.sscha.displaced_supercell import MIN_LENGTH
+from mlphonon.crystal.crystal import site_symmetry_orders
 from mlphonon.crystal.structure_json import to_atoms
 from mlphonon.crystal.supercell import perpendicular_heights
-from mlphonon.force_constants.displacements import find_moves, make_supercell
 from mlphonon.settings import PhononSettings
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ def predicted_cost(
 ) -> float:
     """Return about how many atoms all force calls of a crystal will hold, together.
 
-    From the heights of the cell and the displacements that its symmetry leaves; the supercell is
-    chosen when its turn comes.
+    From the heights of the cell and the displacements that its symmetry leaves: six for each orbit
+    of atoms, forth and back along three axes, of which each stands for as many as the site has
+    symmetries. The supercell and the displacements are chosen when its turn comes.
     """
     atoms = crystal.atoms
     given = settings.supercell_matrix()
@@ -49,8 +50,7 @@ def predicted_cost(
         n_supercell = _atoms_within(atoms, settings.min_length)
     else:
         n_supercell = len(crystal.given) * abs(float(np.linalg.det(given)))
-    one_cell = make_supercell(atoms, np.eye(3, dtype=int), settings.symprec)
-    n_moves = len(find_moves(one_cell).both_ways)
+    n_moves = int(np.ceil(6 / site_symmetry_orders(atoms, settings.symprec)).sum())
     steps = STEPS if settings.relax else 1
     beyond = sum(_cost_at_temperature(atoms, n_supercell, one) for one in properties)
     return n_supercell * (1 + n_moves) + steps * len(atoms) + beyond

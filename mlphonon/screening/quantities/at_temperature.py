@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlphonon.screening.quantities.measure import highest_frequency, measure_thermal
+from mlphonon.screening.quantities.measure import measure_thermal
 from mlphonon.screening.quantities.quantity import Quantity, Value
 from mlphonon.units import J_PER_EV_MOL
 
@@ -47,7 +47,7 @@ def measure_at_temperature(found: PhononsAtTemperature) -> dict[str, Value]:
         above = how.free_energy_eV / n_atoms - found.harmonic.record.energy_eV_per_atom
         free_energy = float(above * J_PER_EV_MOL / 1000)
     return {
-        "max_frequency": highest_frequency(phonons),
+        "max_frequency": phonons.max_frequency,
         "min_frequency": stability.lowest_frequency_THz,
         "stable": stability.stable_by_threshold,
         "frequency_error": how.frequency_error_THz,

@@ -134,12 +134,6 @@ def measure_thermal(phonons: Phonons, temperatures: Sequence[float]) -> list[dic
     return [dict(zip(names, map(float, row), strict=True)) for row in rows]
 
 
-def highest_frequency(phonons: Phonons) -> float:
-    """Return the highest frequency over path and mesh, THz."""
-    path = phonons.bands().frequencies
-    return float(max(phonons.mesh[1].max(), *(piece.max() for piece in path)))
-
-
 def _of_record(record: Record) -> dict[str, Value]:
     return {
         "formula": record.formula,
@@ -184,7 +178,7 @@ def _of_spectrum(phonons: Phonons) -> dict[str, Value]:
     stability = phonons.stability
     thermal = phonons.thermal([0.0])
     return {
-        "max_frequency": highest_frequency(phonons),
+        "max_frequency": phonons.max_frequency,
         "min_frequency": stability.lowest_frequency_THz,
         "gap": acoustic_gap(phonons),
         "imaginary_share": stability.imaginary_share,

@@ -34,7 +34,7 @@ def keep(phonons: Phonons, folder: Folder, beyond: Mapping[str, Phonons]) -> Art
             (part / name).mkdir()
             other.write(part / name, figures=False)
         part.chmod(0o755)
-        digest, size = _digest(part)
+        digest, size = folder_digest(part)
         home = folder.artifacts / digest[:2] / digest
         home.parent.mkdir(exist_ok=True)
         if not home.exists():
@@ -44,8 +44,8 @@ def keep(phonons: Phonons, folder: Folder, beyond: Mapping[str, Phonons]) -> Art
     return Artifact(sha256=digest, path=str(home.relative_to(folder.path)), bytes=size)
 
 
-def _digest(folder: Path) -> tuple[str, int]:
-    """Return the SHA-256 over names and contents of the files, and how many bytes they have."""
+def folder_digest(folder: Path) -> tuple[str, int]:
+    """Return the SHA-256 over names and contents of all files, and how many bytes they have."""
     digest, size = hashlib.sha256(), 0
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         data = path.read_bytes()

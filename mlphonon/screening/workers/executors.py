@@ -111,7 +111,11 @@ class LocalWorkers(Executor):
             )
             self._pools.add(pool)
         try:
-            return pool.submit(fn, *args, **kwargs).result()
+            future = pool.submit(fn, *args, **kwargs)
+            if self._closed.is_set():
+                # In between, when it had no process that could have been ended.
+                _kill(pool)
+            return future.result()
         except BrokenProcessPool:
             self._mine.pool = None
             self._pools.discard(pool)

@@ -204,9 +204,8 @@ class Run:
         """Let others have what was handed out and did not end."""
         cancelled = {future for future in flying if _cancel(future)}
         self._release([one.id for future in cancelled for one in flying[future]])
-        running = [one.id for future in flying.keys() - cancelled for one in flying[future]]
-        if running:
-            self._do(release, running, self.owner, tried=True)
+        # What runs, and what was claimed when a signal came and is in no list yet.
+        self._do(disown, self.owner)
 
     def _do(self, work: Callable[..., Result], *values: Any, **options: Any) -> Result:
         """Do something in a transaction of its own."""

@@ -20,6 +20,10 @@ def test_stability_by_three_rules() -> None:
     assert [is_stable(s, "kelvin") for s in (mild, deep, many)] == [True, False, True]
     assert [is_stable(s, "share") for s in (mild, deep, many)] == [True, True, False]
     assert is_stable(spectrum(-0.04, 1.0), "threshold")
+    # Near its limit on either side: -0.8 and -1.2 of the threshold, 9 and 11 % of the modes.
+    assert [is_stable(spectrum(lowest, 0.01)) for lowest in (-0.04, -0.06)] == [True, False]
+    assert [is_stable(spectrum(-0.06, n), "share") for n in (0.09, 0.11)] == [True, False]
+    assert is_stable(spectrum(-0.09, 0.5), threshold_THz=0.1)
     # 50 K are 1.0418 THz.
     assert is_stable(spectrum(-1.04, 0.5), "kelvin")
     assert not is_stable(spectrum(-1.05, 0.5), "kelvin")

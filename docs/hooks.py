@@ -1,7 +1,8 @@
 """What the site shows of the repository outside ``docs/``: MkDocs calls these by their names.
 
 Pages keep the links that work in a checkout, such as ``../benchmarks/speed.md``. Here pages from
-outside get a place in the site, links to them are turned there, and links to code become plain text.
+outside get a place in the site, links to them are turned there, and links to code become plain
+text.
 """
 
 from __future__ import annotations

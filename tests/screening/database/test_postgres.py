@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -51,17 +50,13 @@ def test_a_server_that_goes_away_for_a_while(
     campaign._store.say = said.append
     campaign.add(plan(), given(metals))
 
-    def interrupt() -> None:
-        server.stop()
-        time.sleep(6)
-        server.start()
-
-    ended = []
-    thread = threading.Thread(target=interrupt)
+    ended: list[str] = []
+    back = threading.Timer(6, server.start)
     for outcome in campaign.compute(plan()):
         if not ended:
-            thread.start()
+            server.stop()
+            back.start()
         ended.append(outcome.name)
-    thread.join()
+    back.join()
     assert sorted(ended) == ["Ag", "Au", "Cu", "Ni", "Pd"]
     assert any("does not answer" in line for line in said)

@@ -22,12 +22,8 @@ from ase import Atoms
 from ase.build import bulk
 
 from mlphonon.potentials.isolated import worker
-from mlphonon.potentials.isolated.isolated_potential import (
-    PREFIX,
-    IsolatedPotential,
-    WorkerSpec,
-    parse_spec,
-)
+from mlphonon.potentials.isolated.isolated_potential import IsolatedPotential
+from mlphonon.potentials.isolated.spec import PREFIX, WorkerSpec, parse_spec
 
 TIMING = """
 import json, sys, time

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 LONGEST_PART = 600
 """Characters of each part of a message; longer ones repeat an input that nobody would read."""
 
@@ -24,6 +29,14 @@ def first_line(error: BaseException, limit: int = 200) -> str:
     """Return the first line of what an exception says, cut; its kind if it says nothing."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:limit] if lines else type(error).__name__
+
+
+def first_fault(error: ValidationError) -> str:
+    """Return the first of the faults that pydantic found: which field, and why."""
+    fault = error.errors()[0]
+    field = ".".join(str(part) for part in fault["loc"])
+    reason = fault["msg"].removeprefix("Value error, ")
+    return f"{field}: {reason}" if field else reason
 
 
 class MlphononError(Exception):

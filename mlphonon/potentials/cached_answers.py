@@ -6,8 +6,6 @@ import hashlib
 import io
 import logging
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlphonon.errors import first_line
 from mlphonon.io.atomic_files import write_whole
+from mlphonon.io.npz import NpzError, read_npz
 from mlphonon.potentials.potential import (
     DifferentiablePotential,
     Evaluation,
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 SECONDS = 10.0
 """Answers are written about this often."""
-
-DAMAGE = (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error)
-"""What numpy raises on files that were cut or changed."""
 
 _log = logging.getLogger(__name__)
 
@@ -133,12 +130,12 @@ class CachedPotential(PotentialWrapper):
             self._known = {}
             for path in sorted(self._folder.glob("*.npz")):
                 try:
-                    self._known |= _read_answers(path)
-                except DAMAGE as error:
+                    self._known |= read_npz(path)
+                except (NpzError, OSError) as error:
                     _log.warning(
                         "%s is damaged (%s): what it held is computed again",
                         path,
-                        type(error).__name__,
+                        first_line(error),
                     )
         return self._known
 
@@ -170,13 +167,6 @@ class _RowsCached(CachedPotential):
 
 
 CachedPotential.capabilities = {**PASSED, DifferentiablePotential: _RowsCached}
-
-
-def _read_answers(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise OSError("no regular file")
-    with np.load(path, allow_pickle=False) as file:
-        return {key: file[key] for key in file.files}
 
 
 def _packed(found: Evaluation) -> np.ndarray:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlphonon.errors import PotentialError
 from mlphonon.potentials.dispersion import SUFFIX, with_dispersion
-from mlphonon.potentials.isolated.isolated_potential import PREFIX, IsolatedPotential, parse_spec
+from mlphonon.potentials.isolated.isolated_potential import IsolatedPotential
+from mlphonon.potentials.isolated.spec import PREFIX, parse_spec
 from mlphonon.potentials.named.catalogue import CatalogueEntry, family_of, find_entry, known_names
 from mlphonon.potentials.named.installation import load_named
 from mlphonon.potentials.named.store import (
@@ -76,7 +77,7 @@ def load_potential(
         ``weights.safetensors`` and ``architecture.json``; the path of a pickled MACE
         (``.model``, ``.pt``); or a calculator in an environment of the user's own,
         ``"python:/path/to/env:module:factory?argument=value"`` (see
-        `mlphonon.potentials.isolated.isolated_potential`). A `Potential` is returned as it is,
+        `mlphonon.potentials.isolated.spec`). A `Potential` is returned as it is,
         an ASE calculator is wrapped; the other arguments do not touch these two.
     device : str
         ``"auto"`` (a GPU if there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.

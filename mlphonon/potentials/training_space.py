@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.errors import PotentialError
+from mlphonon.errors import PotentialError, first_line
 from mlphonon.io.atomic_files import write_whole
+from mlphonon.io.npz import read_npz
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -67,6 +67,8 @@ class TrainingSpace:
     weights: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        if self.axes.ndim != 2 or self.elements.ndim != 1 or self.counts.ndim != 1:
+            raise ValueError("axes, elements or counts have a wrong number of dimensions")
         n_axes, n_elements = self.axes.shape[1], len(self.elements)
         shapes = {
             "crystals": (n_elements,),
@@ -76,8 +78,11 @@ class TrainingSpace:
             "steps": (n_axes,),
         }
         for name, shape in shapes.items():
-            if getattr(self, name).shape != shape:
-                raise ValueError(f"{name} has shape {getattr(self, name).shape}, not {shape}")
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype.kind not in "iuf":
+                raise ValueError(f"{name} has shape {array.shape} of {array.dtype}, not {shape}")
+        if (self.counts < 0).any() or (np.diff(self.elements) <= 0).any():
+            raise ValueError("counts are negative, or elements not in ascending order")
         parts = (self.axes, self.centres, self.steps)
         if not all(np.isfinite(part).all() for part in parts):
             raise ValueError("a coordinate is not a number")
@@ -161,14 +166,11 @@ def load_training_space(path: Path) -> TrainingSpace:
         If it cannot be read, is damaged, or holds anything but plain arrays.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {field.name: file[field.name] for field in fields(TrainingSpace)}
+        arrays = read_npz(path)
         weights = tuple(str(one) for one in arrays.pop("weights"))
         resolution = float(arrays.pop("resolution"))
         return TrainingSpace(**arrays, resolution=resolution, weights=weights)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise PotentialError(
-            f"cannot read {path}",
-            str(error).splitlines()[0] if str(error) else type(error).__name__,
-            "make it again, or delete it to go without",
+            f"cannot read {path}", first_line(error), "make it again, or delete it to go without"
         ) from error

@@ -184,7 +184,7 @@ def test_text_of_users_stays_text(tmp_path: Path, results: Table) -> None:
     assert page.all("script") == []
     assert "<script" not in page.path.read_text()
     assert page.text.count(EVIL) > 20
-    assert f"{EVIL} does not hold a whole result" in page.text
+    assert f"{EVIL} does not hold phonons, whole" in page.text
 
 
 @pytest.mark.parametrize("missing", ["no values", "no column"])
@@ -232,7 +232,7 @@ def test_phonons_that_were_kept_are_drawn_and_others_are_named(
     )
     assert page.pictures("png") == ["Dispersion and density of states of SiO2, crystal-00"]
     assert "2. Li 3 N crystal-01 : its phonons were not kept" in page.text
-    assert "crystal-02 : " in page.text and "lost does not hold a whole result" in page.text
+    assert "crystal-02 : " in page.text and "lost does not hold phonons, whole" in page.text
     # Ranked by one of the columns that are shown anyway: it is there once.
     assert page.text.count("highest frequency (THz)") == 1
 

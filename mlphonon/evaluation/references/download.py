@@ -63,7 +63,8 @@ def _bring(reference: ReferenceSet, file: ReferenceFile, path: Path, progress: b
         if progress:
             print(f"downloading {path.name} of {reference.name} from {file.url}", file=sys.stderr)
         try:
-            download(str(file.url), part, progress)
+            part.unlink(missing_ok=True)  # of a process that was killed
+            download(str(file.url), part, None, progress)
             part.replace(path)
         except DownloadError as error:
             raise ResultError(

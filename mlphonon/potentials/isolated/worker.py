@@ -21,6 +21,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
+import math
 import os
 import struct
 import threading
@@ -37,6 +38,23 @@ Result = tuple[float, np.ndarray, np.ndarray]
 """Energy (eV), forces (eV/A), stress (3x3, eV/A^3)."""
 
 
+MAX_HEADER = 1 << 24
+"""Bytes of a header; none has more than some thousands."""
+
+MAX_ARRAY = 1 << 36
+"""Bytes of an array."""
+
+MAX_ERROR = 500
+"""Characters of an error that are reported."""
+
+DESCRIPTION = ("batched", "properties", "versions")
+"""What a worker reports of its calculator."""
+
+
+class MessageError(Exception):
+    """What came through the pipe is no message; the text says why."""
+
+
 def write_message(
     stream: IO[bytes], header: dict[str, Any], arrays: dict[str, np.ndarray] | None = None
 ) -> None:
@@ -51,14 +69,24 @@ def write_message(
 
 
 def read_message(stream: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Read a header and its arrays; raises EOFError if the other side is gone."""
+    """Read a header and its arrays.
+
+    Raises EOFError if the other side is gone, and MessageError if it writes something else.
+    """
     (length,) = struct.unpack("<Q", _read_exactly(stream, 8))
-    header = json.loads(_read_exactly(stream, length))
+    if length > MAX_HEADER:
+        raise MessageError("it begins with no length of a header")
     arrays = {}
-    for name, dtype, shape in header.pop("arrays"):
-        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-        flat = np.frombuffer(_read_exactly(stream, size), dtype=dtype)
-        arrays[name] = flat.reshape(shape)
+    try:
+        header = json.loads(_read_exactly(stream, length))
+        for name, dtype, shape in header.pop("arrays"):
+            size = math.prod(shape) * np.dtype(dtype).itemsize
+            if not 0 <= size <= MAX_ARRAY:
+                raise MessageError(f"an array has {size} bytes")
+            flat = np.frombuffer(_read_exactly(stream, size), dtype=dtype)
+            arrays[name] = flat.reshape(shape)
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise MessageError("a header cannot be read: " + type(error).__name__) from error
     return header, arrays
 
 
@@ -184,7 +212,7 @@ def unpack(arrays: dict[str, np.ndarray]) -> Iterator[Crystal]:
 
 def explain(error: Exception) -> dict[str, Any]:
     """Turn an exception into a header."""
-    first = (str(error).splitlines() or [""])[0]
+    first = (str(error).splitlines() or [""])[0][:MAX_ERROR]
     return {"kind": "error", "error": (type(error).__name__ + ": " + first).rstrip(": ")}
 
 
@@ -199,7 +227,7 @@ def main() -> None:
     """Take over stdin and stdout for messages, load the calculator, and serve until the end."""
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
-    # Whatever libraries print goes to stderr, which the parent keeps as the last words.
+    # Whatever libraries print goes to stderr, of which the parent quotes the end.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     threading.Thread(target=leave_with, args=(os.getppid(),), daemon=True).start()

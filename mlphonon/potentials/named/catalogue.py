@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from mlphonon.errors import PotentialError
+from mlphonon.errors import PotentialError, first_fault
 from mlphonon.potentials.named.family import FAMILIES, MACE, Family, parse_elements
 
 CATALOGUE_VARIABLE = "MLPHONON_CATALOGUE"
@@ -26,6 +27,8 @@ FAMILY_TABLE = "family"
 
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 FILE_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
+PACKAGED_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*"
+"""Neither absolute nor with ``..``: the file is hashed, and handed to a program, as weights."""
 
 WeightsSource = Literal["inside", "download", "environment", "package"]
 """Where weights come from: part of this package; a url; a file that the family's package
@@ -46,7 +49,8 @@ class CatalogueEntry(BaseModel):
     url, filename : str, optional
         Where its weights are and what the file is called; neither, if it ships inside.
     contents : tuple of str
-        Files of a potential that is a folder; `url` and `filename` are then the folder's.
+        Names of the files of a potential that is a folder; `url` and `filename` are then the
+        folder's.
     packaged : str, optional
         Path of its weights among the packages of its environment, if they come with it.
     arguments : dict
@@ -55,7 +59,7 @@ class CatalogueEntry(BaseModel):
         Digest of the file, or of the contents end to end. Without it weights are only
         accepted from a user who trusts them.
     size_bytes : int, optional
-        Size of the file.
+        Size of the file, or of all contents; no more is downloaded.
     licence : str
         Licence of the weights.
     reference : str
@@ -89,7 +93,7 @@ class CatalogueEntry(BaseModel):
     family: str = MACE
     url: str | None = Field(default=None, pattern=r"^https?://")
     filename: str | None = Field(default=None, pattern=FILE_PATTERN)
-    contents: tuple[str, ...] = ()
+    contents: tuple[Annotated[str, Field(pattern=FILE_PATTERN)], ...] = ()
     packaged: str | None = None
     arguments: dict[str, Any] = {}
     sha256: str | None = Field(default=None, pattern=SHA256_PATTERN)
@@ -108,6 +112,13 @@ class CatalogueEntry(BaseModel):
     tested: str | None = None
     scores: dict[str, float | str] = {}
     note: str = ""
+
+    @field_validator("packaged")
+    @classmethod
+    def _check_packaged(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(PACKAGED_PATTERN, value):
+            raise ValueError(f"'{value}' is no path below the packages of an environment")
+        return value
 
     @field_validator("elements")
     @classmethod
@@ -272,11 +283,9 @@ def _validated(
     try:
         return model.model_validate({**table, "name": name})
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the entry"
         raise PotentialError(
             f"entry '{name}' of the catalogue {path or FAMILIES} cannot be used",
-            f"{key}: {first['msg'].removeprefix('Value error, ')}",
+            first_fault(error),
         ) from error
 
 

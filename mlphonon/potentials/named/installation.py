@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.isolated.isolated_potential import IsolatedPotential, WorkerSpec
+from mlphonon.potentials.isolated.isolated_potential import IsolatedPotential
+from mlphonon.potentials.isolated.spec import WorkerSpec
 from mlphonon.potentials.named import environments
 from mlphonon.potentials.named.catalogue import CatalogueEntry, family_of, find_entry
 from mlphonon.potentials.named.family import fill

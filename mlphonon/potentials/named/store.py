@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -331,10 +332,16 @@ def _trust_package(entry: CatalogueEntry, allow_pickle: bool) -> Path:
 
 
 def _place(entry: CatalogueEntry, fill: Callable[[Path], None], source: str) -> None:
-    """Fill a hidden name, check what came, and only then give it its own name."""
+    """Fill a scratch folder, check what came, and only then give it its own name.
+
+    The caller holds the lock of that name.
+    """
     path = path_of(entry)
-    part = path.with_name(f".{path.name}.part")
-    _remove(part)
+    for left in path.parent.glob(f".{path.name}-*"):  # by a process that was killed
+        _remove(left)
+    # A name that nobody can have laid a link under.
+    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    part = scratch / path.name
     try:
         fill(part)
         digest = sha256_of(part, _contents(entry))
@@ -361,11 +368,11 @@ def _place(entry: CatalogueEntry, fill: Callable[[Path], None], source: str) -> 
             f"make room, or {_how_to_bring(entry)}",
         ) from error
     finally:
-        _remove(part)
+        _remove(scratch)
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
@@ -380,7 +387,7 @@ def _download(entry: CatalogueEntry, part: Path, progress: bool) -> None:
     for file in _parts(part, entry.contents):
         url = str(entry.url) + (f"/{file.name}" if entry.contents else "")
         try:
-            download(url, file, progress)
+            download(url, file, entry.size_bytes, progress)
         except DownloadError as error:
             raise PotentialError(
                 f"cannot download potential '{entry.name}' from {url}",

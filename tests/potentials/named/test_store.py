@@ -145,11 +145,11 @@ def test_file_where_the_folder_should_be(server: Server, folder: Path) -> None:
 
 
 def test_full_disk(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def write_some(self: Any, url: str, output_file: Any, pooch: Any) -> None:
-        output_file.write(BODY[:1000])
+    def write_some(url: str, path: Path, *_: Any) -> None:
+        path.write_bytes(BODY[:1000])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("pooch.HTTPDownloader.__call__", write_some)
+    monkeypatch.setattr("mlphonon.potentials.named.store.download", write_some)
     with pytest.raises(PotentialError, match="No space left") as caught:
         pull(make_entry(server))
     assert str(folder) in one_line(caught.value)
@@ -159,12 +159,12 @@ def test_full_disk(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
 def test_interrupted_pull_leaves_nothing(
     server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(self: Any, url: str, output_file: Any, pooch: Any) -> None:
-        output_file.write(BODY[:1000])
+    def stop(url: str, path: Path, *_: Any) -> None:
+        path.write_bytes(BODY[:1000])
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("pooch.HTTPDownloader.__call__", stop)
+        patch.setattr("mlphonon.potentials.named.store.download", stop)
         with pytest.raises(KeyboardInterrupt):
             pull(make_entry(server))
     assert visible(folder) == []
@@ -173,7 +173,8 @@ def test_interrupted_pull_leaves_nothing(
 
 def test_remains_of_a_killed_pull_do_no_harm(server: Server, folder: Path) -> None:
     folder.mkdir(parents=True)
-    (folder / ".stand-in.model.part").write_bytes(BODY * 2)
+    (folder / ".stand-in.model-0123abcd").mkdir()
+    (folder / ".stand-in.model-0123abcd" / "stand-in.model").write_bytes(BODY * 2)
     assert pull(make_entry(server)).read_bytes() == BODY
     assert visible(folder) == ["stand-in.model"]
 

@@ -18,12 +18,8 @@ from ase.calculators.emt import EMT
 from mlphonon import compute_phonons, load_potential
 from mlphonon.errors import PotentialError
 from mlphonon.potentials.isolated import worker
-from mlphonon.potentials.isolated.isolated_potential import (
-    IsolatedPotential,
-    WorkerSpec,
-    find_python,
-    parse_spec,
-)
+from mlphonon.potentials.isolated.isolated_potential import IsolatedPotential
+from mlphonon.potentials.isolated.spec import WorkerSpec, find_python, parse_spec
 
 PYTHON = Path(sys.executable)
 
@@ -185,7 +181,7 @@ def test_a_worker_that_fails_says_why_and_the_next_works(
 
 
 def test_a_worker_that_hangs_is_ended(module: str) -> None:
-    potential = moody(module, "hang", patience=4.0)
+    potential = moody(module, "hang", timeout=4.0)
     begun = time.monotonic()
     with pytest.raises(PotentialError, match="did not answer for 4 s"):
         potential.evaluate([LARGE])

@@ -1,17 +1,51 @@
-"""Files that announce more atoms than they hold: ASE would make room for them, or look for ever."""
+"""Files of structures, which come from anybody, read by ASE."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlphonon.errors import CrystalError, first_line
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 LONGEST_LINE = 1 << 20
 """Characters of a line that are looked at."""
 
 
+def read_structures(path: Path) -> list[Atoms]:
+    """Read every structure in a file that ASE can read; at least one.
+
+    Raises
+    ------
+    CrystalError
+        If there is no such file (a pipe is none), or it cannot be read or holds no structure.
+    """
+    import ase.io
+
+    if not path.is_file():
+        raise CrystalError(f"there is no file {path}", fix="give a CIF, POSCAR, extxyz...")
+    # A parser meets damaged text with any exception there is; the user sees one line.
+    try:
+        check_counts(path)
+        images = ase.io.read(path, index=":")
+    except Exception as error:
+        raise CrystalError(
+            f"cannot read a crystal from {path}", first_line(error), "check the file or its format"
+        ) from error
+    images = images if isinstance(images, list) else [images]
+    if not images:
+        raise CrystalError(f"{path} holds no structure")
+    return images
+
+
 def check_counts(path: Path) -> None:
     """Refuse an XYZ file or a POSCAR that announces more atoms than lines follow.
+
+    ASE would make room for them, or look for the lines without end.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -63,6 +64,29 @@ def load_pairs(folder: Path) -> list[tuple[Atoms, np.ndarray]]:
     if settings is None or _program(settings) != "phono3py":
         return []
     return displaced_pairs(settings, {path.name: path for path in files_beside(folder)})
+
+
+def find_calculations(folder: Path) -> list[Path]:
+    """Return the folders that hold a calculation: `folder` itself and those in it, at any depth.
+
+    Hidden folders and links to folders are passed over.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look.
+
+    Returns
+    -------
+    list of Path
+        In the order of their names; empty if there is none.
+    """
+    found: list[Path] = []
+    for place, inside, _ in os.walk(folder):
+        inside[:] = sorted(name for name in inside if not name.startswith("."))
+        if find_settings(Path(place)):
+            found.append(Path(place))
+    return found
 
 
 def find_settings(folder: Path) -> Path | None:

@@ -44,7 +44,10 @@ def test_what_is_wrong_is_said_in_a_line(call: Call, tmp_path: Path) -> None:
     settings.write_text("rate: 3")
     for arguments, said in (
         (("dataset", "generate", crystal, "--kind", "shake", "-o", "x"), "no kind of distortion"),
-        (("dataset", "generate", crystal, "--strain", "3", "-o", "x"), "--strain is wrong"),
+        (
+            ("dataset", "generate", crystal, "--strain", "3", "-o", "x"),
+            "'strain' of distortions cannot be 3.0",
+        ),
         (("dataset", "label", "none", "--with", "embedded", "-o", "x"), "there is no file none"),
         (("dataset", "label", crystal, "--with", "ase:vasp", "-o", "x"), "write ase:NAME:FILE"),
         (("finetune", "none.h5", "-o", "x"), "there is no file none.h5"),

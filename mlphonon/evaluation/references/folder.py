@@ -9,7 +9,13 @@ from mlphonon.errors import ResultError
 from mlphonon.evaluation.references.calculation import crystal_of
 from mlphonon.evaluation.references.keys import by_key, make_key
 from mlphonon.evaluation.references.reference import ReferenceCrystal, ReferenceFile, ReferenceSet
-from mlphonon.readers.folder import SETTINGS, files_beside, find_settings, load_calculation
+from mlphonon.readers.folder import (
+    SETTINGS,
+    files_beside,
+    find_calculations,
+    find_settings,
+    load_calculation,
+)
 from mlphonon.readers.reading import reading
 
 MESH = 100.0
@@ -17,7 +23,7 @@ MESH = 100.0
 
 
 def folder_reference(folder: Path) -> ReferenceSet:
-    """Describe the calculations in a folder, or in the folders in it, as a reference set.
+    """Describe the calculations in a folder, at any depth, as a reference set.
 
     Each holds one of `SETTINGS`, and forces or force constants in it or beside it.
 
@@ -26,11 +32,11 @@ def folder_reference(folder: Path) -> ReferenceSet:
     ResultError
         If there is none.
     """
-    places = [place for place in (folder, *_folders(folder)) if find_settings(place)]
+    places = find_calculations(folder)
     if not places:
         raise ResultError(
             f"there is no phonopy calculation in {folder}",
-            f"neither it nor a folder in it holds one of {', '.join(SETTINGS)}",
+            f"neither it nor any folder in it holds one of {', '.join(SETTINGS)}",
             "give the folder that holds them with --data",
         )
     settings = [path for place in places if (path := find_settings(place))]
@@ -43,15 +49,26 @@ def folder_reference(folder: Path) -> ReferenceSet:
         functional="as their files say",
         files=tuple(ReferenceFile(path.relative_to(folder).as_posix()) for path in files),
         read=lambda _folder: by_key(
-            ((_key(place), partial(read_calculation, place)) for place in places), folder
+            (
+                (_key(place, folder), partial(read_calculation, place, _key(place, folder)))
+                for place in places
+            ),
+            folder,
         ),
     )
 
 
-def read_calculation(folder: Path) -> ReferenceCrystal:
+def read_calculation(folder: Path, key: str | None = None) -> ReferenceCrystal:
     """Read one calculation and compute its frequencies on a mesh.
 
     The non-analytical term is left out: potentials have none.
+
+    Parameters
+    ----------
+    folder : Path
+        That holds it.
+    key : str, optional
+        What it is called in the set; the name of the folder otherwise.
 
     Raises
     ------
@@ -60,14 +77,10 @@ def read_calculation(folder: Path) -> ReferenceCrystal:
     """
     phonopy = load_calculation(folder)
     with reading(folder):
-        return crystal_of(phonopy, _key(folder), MESH)
+        return crystal_of(phonopy, key or _key(folder, folder), MESH)
 
 
-def _key(folder: Path) -> str:
-    return make_key(folder.resolve().name)
-
-
-def _folders(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+def _key(place: Path, folder: Path) -> str:
+    """Return the name of a calculation: of the folders on the way to it, or of `folder` itself."""
+    parts = place.relative_to(folder).parts
+    return make_key("_".join(parts) if parts else folder.resolve().name)

@@ -8,12 +8,13 @@ import pytest
 from ase import Atoms
 from ase.calculators.emt import EMT
 
-from mlphonon.training.dataset import read_frames
-from mlphonon.training.simple_lattices import (
+from mlphonon.training.data.reading import read_sources
+from mlphonon.training.data.simple_lattices import (
     PROTOTYPES,
     alloys_on_lattices,
     elements_on_lattices,
     labelled_frames,
+    lattice_cell,
 )
 
 NEIGHBOURS = {"diamond": 4, "sc": 6, "bcc": 8, "fcc": 12}
@@ -36,13 +37,14 @@ def test_labels_are_the_teachers(tmp_path: Path) -> None:
     alloy = labelled_frames("fcc", [29, 47, 29, 29], EMT())
     assert alloy[0].info["material_id"] == "fcc-AgCu3"
     ase.io.write(path, copper() + alloy, format="extxyz")
-    for atoms in read_frames(path).frames:
+    (data,) = read_sources([path])
+    assert {frame.crystal for frame in data.frames} == {"fcc-Cu4", "fcc-AgCu3"}
+    for frame in data.frames:
+        atoms = frame.atoms.copy()
         atoms.calc = EMT()
-        assert atoms.get_potential_energy() == pytest.approx(atoms.info["REF_energy"], abs=1e-5)
-        np.testing.assert_allclose(atoms.get_forces(), atoms.arrays["REF_forces"], atol=1e-5)
-        np.testing.assert_allclose(
-            atoms.get_stress(voigt=False), atoms.info["REF_stress"], atol=1e-6
-        )
+        assert atoms.get_potential_energy() == pytest.approx(frame.energy, abs=1e-5)
+        np.testing.assert_allclose(atoms.get_forces(), frame.forces, atol=1e-5)
+        np.testing.assert_allclose(atoms.get_stress(voigt=False), frame.stress, atol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_frames() -> None:
@@ -62,12 +64,10 @@ def test_a_structure_that_has_no_minimum_is_left_out() -> None:
 def test_distances_are_those_of_the_prototypes() -> None:
     from ase.neighborlist import neighbor_list
 
-    from mlphonon.training.simple_lattices import _cell
-
     for prototype, sites in elements_on_lattices([14]):
         length = 4.0
         near = PROTOTYPES[prototype] * length
-        found = neighbor_list("d", _cell(prototype, sites, length), near * 1.01)
+        found = neighbor_list("d", lattice_cell(prototype, sites, length), near * 1.01)
         assert len(found) == NEIGHBOURS[prototype] * len(sites)
         np.testing.assert_allclose(found, near)
 

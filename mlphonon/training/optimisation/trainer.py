@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import datetime
-import io
-import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,21 +13,25 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from mlphonon.errors import MlphononError, TrainingError
-from mlphonon.io.atomic_files import write_whole
-from mlphonon.potentials.loading import resolve_device
-from mlphonon.system.child_process import behave_as_child
-from mlphonon.training.optimisation import Optimisation, make_optimizers, rate_share
+from mlphonon.errors import TrainingError
+from mlphonon.training.optimisation.checkpoint import FILE as CHECKPOINT
+from mlphonon.training.optimisation.checkpoint import load_checkpoint, save_checkpoint
+from mlphonon.training.optimisation.log import Interval, time_left, write_log
+from mlphonon.training.optimisation.optimisers import make_optimizers, rate_share
+from mlphonon.training.optimisation.settings import OptimisationSettings
+
+RECENT = 50
+"""Steps over whose losses the mean is shown within an epoch."""
 
 Say = Callable[[str], None]
 """Is told a line at each report."""
 
 
-class Job(Protocol):
-    """What is learnt, and from what; the loop knows neither."""
+class TrainingJob(Protocol):
+    """What is learned, and from what; the loop knows neither."""
 
     @property
-    def settings(self) -> Optimisation:
+    def settings(self) -> OptimisationSettings:
         """How weights are moved."""
         ...
 
@@ -69,7 +70,7 @@ class Trainer:
     """One process's share of a run; `processes` of them average their gradients each step."""
 
     def __init__(
-        self, job: Job, folder: Path, rank: int = 0, device: str = "cpu", say: Say = print
+        self, job: TrainingJob, folder: Path, rank: int = 0, device: str = "cpu", say: Say = print
     ) -> None:
         self.job, self.folder, self.rank, self.device, self.say = job, folder, rank, device, say
         self.settings = job.settings
@@ -78,13 +79,13 @@ class Trainer:
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizers = make_optimizers(self.model, self.settings)
         self.average = [p.detach().clone() for p in self.parameters]
+        self.best_weights = [p.clone() for p in self.average]
         self.step = 0
         self.seconds = 0.0
         self.best, self.reports_since = float("inf"), 0
         self.steps_per_epoch = len(self.epoch_batches(0))
-        self.total_steps = round(self.settings.epochs * self.steps_per_epoch)
-        self.checkpoint = folder / "checkpoint.pt"
-        if self.checkpoint.exists():
+        self.total_steps = max(1, round(self.settings.epochs * self.steps_per_epoch))
+        if (folder / CHECKPOINT).exists():
             self.resume()
 
     def epoch_batches(self, epoch: int) -> list[Sequence[Any]]:
@@ -104,35 +105,28 @@ class Trainer:
 
     def resume(self) -> None:
         """Take up the state of the last checkpoint, refusing one of another recipe or data set."""
-        # A checkpoint holds tensors and numbers only, so it is read without unpickling code.
-        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
-        if state["identity"] != self.job.identity:
-            raise TrainingError(
-                f"{self.checkpoint} belongs to another recipe or data set",
-                fix="give another output folder, or the recipe and data it was begun with",
-            )
+        state = load_checkpoint(self.folder, self.job.identity, self.device)
         self._put(state["weights"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        self.average = list(state["average"])
+        self.average, self.best_weights = list(state["average"]), list(state["best_weights"])
         self.step, self.seconds = state["step"], state["seconds"]
         self.best, self.reports_since = state["best"], state["reports_since"]
 
     def save(self, seconds: float) -> None:
-        """Write the whole state, to a temporary name first."""
+        """Write the whole state."""
         state = {
             "identity": self.job.identity,
             "weights": [parameter.detach() for parameter in self.parameters],
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "average": self.average,
+            "best_weights": self.best_weights,
             "step": self.step,
             "seconds": seconds,
             "best": self.best,
             "reports_since": self.reports_since,
         }
-        temporary = self.checkpoint.with_suffix(".part")
-        torch.save(state, temporary)
-        temporary.replace(self.checkpoint)
+        save_checkpoint(self.folder, state)
 
     def train_step(self, batch: Any) -> float:
         """One optimiser step on this process's batch; returns its loss."""
@@ -187,8 +181,10 @@ class Trainer:
         """Train to the end, with checkpoints, a report once an epoch, and a log."""
         from tqdm import tqdm
 
-        begun = last_saved = time.monotonic()
-        begun -= self.seconds
+        begun = time.monotonic() - self.seconds
+        first = self.step
+        save_due = Interval(60 * self.settings.checkpoint_minutes)
+        log_due = Interval(60 * self.settings.log_minutes)
         # disable=None: no bar unless stderr is a terminal.
         hidden = None if self.rank == 0 else True
         bar = tqdm(total=self.total_steps, initial=self.step, unit="step", disable=hidden)
@@ -201,24 +197,45 @@ class Trainer:
                 bar.set_postfix(loss=f"{losses[-1]:.2f}", best=f"{self.best:.3g}", refresh=False)
                 if self.step >= self.total_steps:
                     break
-                due = time.monotonic() - last_saved > 60 * self.settings.checkpoint_minutes
-                if self.rank == 0 and due:
-                    last_saved = time.monotonic()
-                    self.save(last_saved - begun)
+                if self.rank == 0 and save_due.due():
+                    self.save(time.monotonic() - begun)
+                if self.rank == 0 and log_due.due():
+                    seconds = time.monotonic() - begun
+                    self.log_progress(
+                        losses, seconds, (seconds - self.seconds) / (self.step - first)
+                    )
             if self.rank == 0:
                 self.report(float(np.mean(losses)), time.monotonic() - begun)
                 self.save(time.monotonic() - begun)
             losses = []
         bar.close()
 
+    def log_progress(self, losses: Sequence[float], seconds: float, pace: float) -> None:
+        """Write a row of the log within an epoch, and a line where there is no bar.
+
+        Parameters
+        ----------
+        losses : sequence of float
+            Of the epoch's steps so far.
+        seconds : float
+            Since the run began.
+        pace : float
+            Seconds that a step takes.
+        """
+        loss = float(np.mean(losses[-RECENT:]))
+        write_log(self.folder / "log.csv", self.log_row(loss, seconds, {}))
+        if not sys.stderr.isatty():
+            left = time_left((self.total_steps - self.step) * pace)
+            self.say(f"step {self.step} of {self.total_steps}, loss {loss:.4g}, {left} left")
+
     def ended(self) -> bool:
         """Tell whether the score has not become better for too long; the first process decides."""
         enough = self.job.patience is not None and self.reports_since >= self.job.patience
         if self.settings.processes == 1:
             return enough
-        said = torch.tensor([float(enough)], device=self.device)
-        dist.broadcast(said, 0)
-        return bool(said.item())
+        decision = torch.tensor([float(enough)], device=self.device)
+        dist.broadcast(decision, 0)
+        return bool(decision.item())
 
     def report(self, loss: float, seconds: float) -> None:
         """Validate the averaged weights, write them if they are the best, and a line of the log."""
@@ -226,6 +243,7 @@ class Trainer:
             errors, score = self.job.validate(model)
             better = score is None or score < self.best
             if better:
+                self.best_weights = [p.clone() for p in self.average]
                 self.job.write(model, self.folder)
         self.reports_since = 0 if better else self.reports_since + 1
         self.best = self.best if score is None else min(self.best, score)
@@ -245,97 +263,3 @@ class Trainer:
             "loss": round(loss, 4),
         }
         return row | {name: round(value, 3) for name, value in errors.items()}
-
-
-def write_log(path: Path, row: dict[str, Any]) -> None:
-    """Append `row` to the CSV log; rows of a course that was given up for a checkpoint go."""
-    rows: list[dict[str, Any]] = []
-    if path.exists():
-        with path.open(newline="") as file:
-            rows = [old for old in csv.DictReader(file) if int(old["step"]) < row["step"]]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, row.keys(), lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows([*rows, row])
-    write_whole(path, text.getvalue())
-
-
-def run_job(
-    make_job: Callable[[], Job], settings: Optimisation, folder: Path, say: Say = print
-) -> None:
-    """Train in as many processes as the settings say, each with a job of its own.
-
-    Parameters
-    ----------
-    make_job : callable
-        Can be pickled; called in every process.
-    settings : Optimisation
-        The job's.
-    folder : Path
-        Receives everything; made if it is not there. A run that was stopped there is resumed.
-    say : callable
-        Is told a line at each report; can be pickled.
-
-    Raises
-    ------
-    TrainingError
-        If a process cannot begin, or is killed.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    device = resolve_device(settings.device)
-    if settings.processes == 1:
-        Trainer(make_job(), folder, device=device, say=say).run()
-        return
-    words = folder / ".last_words"
-    words.unlink(missing_ok=True)
-    port = 29000 + os.getpid() % 2000
-    try:
-        torch.multiprocessing.spawn(
-            _process,
-            args=(make_job, settings.processes, folder, port, device, say),
-            nprocs=settings.processes,
-        )
-    except torch.multiprocessing.ProcessExitedException as error:
-        if words.exists():
-            raise TrainingError(words.read_text()) from error
-        raise TrainingError(
-            "a training process was killed",
-            str(error),
-            "give it more memory or smaller batches (edges_per_batch); the same command resumes",
-        ) from error
-    finally:
-        words.unlink(missing_ok=True)
-
-
-def _process(
-    rank: int,
-    make_job: Callable[[], Job],
-    processes: int,
-    folder: Path,
-    port: int,
-    device: str,
-    say: Say,
-) -> None:
-    """Body of one of several training processes."""
-    behave_as_child()
-    on_gpu = torch.device(device).type == "cuda"
-    if on_gpu:
-        device = f"cuda:{rank % torch.cuda.device_count()}"
-        torch.cuda.set_device(device)
-    else:
-        # One thread each: two one-thread processes do 1.36 times the work of one with two threads.
-        torch.set_num_threads(1)
-    dist.init_process_group(
-        "nccl" if on_gpu else "gloo",
-        init_method=f"tcp://127.0.0.1:{port}",
-        rank=rank,
-        world_size=processes,
-        timeout=datetime.timedelta(hours=2),
-    )
-    try:
-        Trainer(make_job(), folder, rank, device, say).run()
-    except MlphononError as error:
-        # What a user can mend is told in one line by the process that the user started.
-        (folder / ".last_words").write_text(str(error))
-        os._exit(2)
-    dist.destroy_process_group()

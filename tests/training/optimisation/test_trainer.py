@@ -10,13 +10,15 @@ import torch
 from safetensors.torch import load_file
 
 from mlphonon import load_potential
-from mlphonon.errors import TrainingError
-from mlphonon.training.dataset import collate
-from mlphonon.training.from_scratch import prepare, train
-from mlphonon.training.loop import Trainer
-from mlphonon.training.loss import training_loss
-from mlphonon.training.optimisation import rate_share
-from mlphonon.training.recipe import LossSettings, Recipe
+from mlphonon.errors import SettingsError, TrainingError
+from mlphonon.training.from_scratch.compute import prepare, train
+from mlphonon.training.from_scratch.settings import Recipe
+from mlphonon.training.graphs import collate
+from mlphonon.training.optimisation.log import time_left, write_log
+from mlphonon.training.optimisation.loss import training_loss
+from mlphonon.training.optimisation.optimisers import rate_share
+from mlphonon.training.optimisation.settings import LossSettings
+from mlphonon.training.optimisation.trainer import Trainer
 
 
 def test_training_lowers_the_error_and_leaves_a_potential(
@@ -121,13 +123,13 @@ def test_loss_of_known_errors(data: Path, recipe_file: Path) -> None:
         ("epochs: -1", "epochs"),
         ("learnign_rate: 1", "learnign_rate"),
         (": :", "cannot read"),
-        ("shape: {r_max: 0}", "shape.r_max"),
+        ("shape: {r_max: 0}", "'r_max' of the network"),
     ],
 )
 def test_a_wrong_recipe_is_one_clear_line(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(text)
-    with pytest.raises(TrainingError, match=message) as caught:
+    with pytest.raises(SettingsError, match=message) as caught:
         Recipe.read(path)
     assert "\n" not in str(caught.value)
 
@@ -137,3 +139,55 @@ def test_the_shipped_recipe_can_be_read() -> None:
 
     folder = Path(mlphonon.potentials.__file__).parent / "embedded"
     assert Recipe.read(folder / "recipe.yaml").processes == 2
+
+
+def test_a_row_of_the_log_within_an_epoch_keeps_the_columns_of_others(
+    data: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    """And is there long before the first epoch is over; a line, too, where there is no bar."""
+    lines: list[str] = []
+    recipe = Recipe.read(recipe_file, log_minutes=1e-9)
+    trainer = Trainer(prepare(recipe, [data]), tmp_path, say=lines.append)
+    trainer.run()
+    with (tmp_path / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == list(range(1, trainer.total_steps + 1))
+    assert [bool(row["energy"]) for row in rows] == [
+        step % trainer.steps_per_epoch == 0 for step in range(1, trainer.total_steps + 1)
+    ]
+    assert all(float(row["loss"]) > 0 for row in rows)
+    within = [line for line in lines if line.startswith("step ")]
+    assert within[0].startswith(f"step 1 of {trainer.total_steps}, loss ")
+    assert within[0].endswith("min left")
+
+
+def test_a_file_that_is_no_log_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("day,what\n1,went to the beach\n")
+    with pytest.raises(TrainingError, match="is not the log of a training run"):
+        write_log(path, {"step": 1, "loss": 2.0})
+    assert "beach" in path.read_text()
+
+
+def test_time_left_is_in_words() -> None:
+    assert [time_left(seconds) for seconds in (5, 150, 3600, 12_000)] == [
+        "1 min",
+        "2 min",
+        "1 h 0 min",
+        "3 h 20 min",
+    ]
+
+
+def test_a_checkpoint_of_the_version_before_is_taken_up(
+    data: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    """It lacks the best weights; those averaged at the same moment stand for them."""
+    job = prepare(Recipe.read(recipe_file), [data])
+    Trainer(job, tmp_path).save(1.0)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del state["format"], state["best_weights"]
+    torch.save(state, tmp_path / "checkpoint.pt")
+    again = Trainer(job, tmp_path)
+    assert again.seconds == 1.0
+    for best, average in zip(again.best_weights, again.average, strict=True):
+        assert torch.equal(best, average)

@@ -1,8 +1,8 @@
 """Elements and alloys on simple lattices, near to and away from rest, labelled by a teacher.
 
-Collections of compounds hold few elements in their pure form, and a potential taught on them
-knows bonds between like atoms poorly: silicon fell apart. A handful of structures that differ
-in coordination (4, 6, 8, 12) teaches them, whether or not nature takes them.
+Collections of compounds hold few elements in their pure form, and a potential trained on
+them knows bonds between like atoms poorly: silicon fell apart. A handful of structures that differ
+in coordination (4, 6, 8, 12) shows them, whether or not nature takes them.
 
 >>> structures = [*elements_on_lattices(numbers), *alloys_on_lattices(numbers)]
 >>> frames = [f for name, sites in structures for f in labelled_frames(name, sites, teacher)]
@@ -82,7 +82,7 @@ def labelled_frames(prototype: str, sites: list[int], teacher: Any, seed: int = 
     Returns
     -------
     list of Atoms
-        With the labels that `mlphonon.training.dataset.read_frames` wants; empty if the
+        With the labels that `mlphonon.training.data.reading.read_frame` reads; empty if the
         teacher's energy has no minimum within `DISTANCES`.
     """
     rest = _at_rest(prototype, sites, teacher)
@@ -111,7 +111,8 @@ def _neighbours(number: int, numbers: list[int]) -> list[int]:
     return sorted((n for n in numbers if n != number), key=distance)[:N_PARTNERS]
 
 
-def _cell(prototype: str, sites: list[int], lattice_constant: float) -> Atoms:
+def lattice_cell(prototype: str, sites: list[int], lattice_constant: float) -> Atoms:
+    """Return the repeated cubic cell of a prototype; lattice constant in A."""
     from ase.build import bulk
 
     atoms = bulk("X", prototype, a=lattice_constant, cubic=True).repeat(REPEATS[prototype])
@@ -125,14 +126,14 @@ def _at_rest(prototype: str, sites: list[int], teacher: Any) -> Atoms | None:
 
     bond = 2 * float(np.mean(covalent_radii[sites]))
     lengths = bond * DISTANCES / PROTOTYPES[prototype]
-    energies = np.array([_energy(_cell(prototype, sites, a), teacher) for a in lengths])
+    energies = np.array([_energy(lattice_cell(prototype, sites, a), teacher) for a in lengths])
     least = int(energies.argmin())
     if least in (0, len(lengths) - 1):
         return None
     # A parabola through the least three.
     below, here, above = energies[least - 1 : least + 2]
     shift = 0.5 * (below - above) / (below - 2 * here + above)
-    return _cell(prototype, sites, lengths[least] + shift * (lengths[1] - lengths[0]))
+    return lattice_cell(prototype, sites, lengths[least] + shift * (lengths[1] - lengths[0]))
 
 
 def _disturbed(rest: Atoms, displacement: float, strain: float, rng: np.random.Generator) -> Atoms:

@@ -51,7 +51,7 @@ STRAIN = 0.004
 
 
 @dataclass(frozen=True)
-class Check:
+class Measurement:
     """One measurement.
 
     Attributes
@@ -79,8 +79,8 @@ class Check:
 
 
 @dataclass(frozen=True)
-class CheckReport:
-    """What was measured of a potential, and what follows.
+class Fitness:
+    """Whether a potential is fit for phonons: what was measured, and what follows.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class CheckReport:
         Largest difference of forces that should be equal, eV/A.
     least_displacement : float
         Step of finite differences at which this noise stays below `SMEARING_LIMIT`, A.
-    checks : tuple of Check
+    checks : tuple of Measurement
         All measurements.
     """
 
@@ -100,7 +100,7 @@ class CheckReport:
     structure: str
     noise: float
     least_displacement: float
-    checks: tuple[Check, ...]
+    checks: tuple[Measurement, ...]
 
     @property
     def passed(self) -> bool:
@@ -130,13 +130,13 @@ class CheckReport:
         return "; ".join(advice)
 
 
-def check_potential(
+def measure_fitness(
     potential: Potential,
     atoms: Atoms | None = None,
     seed: int = 0,
     *,
     plain: Potential | None = None,
-) -> CheckReport:
+) -> Fitness:
     """Measure noise, symmetry and consistency of a potential's forces.
 
     Parameters
@@ -175,7 +175,7 @@ def check_potential(
     noise = max(noises.values())
     mass = float(displaced.get_masses().min())
     checks = [
-        Check(
+        Measurement(
             name,
             _frequency_error(value, mass),
             SMEARING_LIMIT,
@@ -188,9 +188,7 @@ def check_potential(
     if is_rock_salt and np.isfinite(base.stress).all():
         checks.append(_pressure(potential, atoms))
     least = DISPLACEMENT * _frequency_error(noise, mass) / SMEARING_LIMIT
-    return CheckReport(
-        potential.info.name, atoms.get_chemical_formula(), noise, least, tuple(checks)
-    )
+    return Fitness(potential.info.name, atoms.get_chemical_formula(), noise, least, tuple(checks))
 
 
 def _rock_salt() -> Atoms:
@@ -252,7 +250,7 @@ def _symmetry_noises(
     return {name: float(np.abs(values).max()) for name, values in differences.items()}
 
 
-def _inversion(potential: Potential, atoms: Atoms, base: Evaluation) -> Check:
+def _inversion(potential: Potential, atoms: Atoms, base: Evaluation) -> Measurement:
     """Compare a crystal with its mirror image.
 
     Not noise: networks that know rotations but no mirrors (SevenNet's) err in proportion to
@@ -261,7 +259,7 @@ def _inversion(potential: Potential, atoms: Atoms, base: Evaluation) -> Check:
     mirrored = atoms.copy()
     mirrored.positions *= -1.0  # the lattice is its own mirror image
     forces = -potential.evaluate([mirrored])[0].forces
-    return Check(
+    return Measurement(
         INVERSION,
         float(np.abs(forces - base.forces).max() / np.abs(base.forces).max()),
         SLOPE_LIMIT,
@@ -270,12 +268,12 @@ def _inversion(potential: Potential, atoms: Atoms, base: Evaluation) -> Check:
     )
 
 
-def _pressure(potential: Potential, rest: Atoms) -> Check:
+def _pressure(potential: Potential, rest: Atoms) -> Measurement:
     """Measure the pressure of rock salt at the volume of DFT."""
     from ase.units import GPa
 
     pressure = -float(np.trace(potential.evaluate([rest])[0].stress)) / 3 / GPa
-    return Check(
+    return Measurement(
         PRESSURE,
         abs(pressure),
         PRESSURE_LIMIT,
@@ -290,7 +288,7 @@ def _random_rotation(rng: np.random.Generator) -> np.ndarray:
     return np.asarray(Rotation.random(random_state=rng).as_matrix())
 
 
-def _slopes(potential: Potential, atoms: Atoms, base: Evaluation) -> list[Check]:
+def _slopes(potential: Potential, atoms: Atoms, base: Evaluation) -> list[Measurement]:
     """Compare forces and stress with differences of the energy, along themselves."""
     direction = base.forces / np.linalg.norm(base.forces)
     moved, strained = [], []
@@ -304,11 +302,11 @@ def _slopes(potential: Potential, atoms: Atoms, base: Evaluation) -> list[Check]
     energies = np.array([found.energy for found in potential.evaluate(moved + strained)])
     along, volume = energies[: len(STENCIL)], energies[len(STENCIL) :] / atoms.get_volume()
     weights = np.array(list(STENCIL.values()))
-    told = -float((base.forces * direction).sum())
+    expected = -float((base.forces * direction).sum())
     checks = [
-        Check(
+        Measurement(
             FORCE_SLOPE,
-            abs(float(weights @ along) / STEP / told - 1),
+            abs(float(weights @ along) / STEP / expected - 1),
             SLOPE_LIMIT,
             "relative",
             "otherwise force constants are not symmetric",
@@ -320,7 +318,7 @@ def _slopes(potential: Potential, atoms: Atoms, base: Evaluation) -> list[Check]
         curvature = abs(volume[0] + volume[-1] - 2 * base.energy / atoms.get_volume())
         scale = max(abs(trace), 0.01 * float(curvature) / (2 * STRAIN) ** 2)
         checks.append(
-            Check(
+            Measurement(
                 STRESS_SLOPE,
                 abs(float(weights @ volume) / STRAIN - trace) / scale,
                 SLOPE_LIMIT,

@@ -1,4 +1,4 @@
-"""What a fine-tuning is asked for: data, and the potential to begin with."""
+"""What a fine-tuning reads: data, and the potential to begin with."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Request:
-    """What a fine-tuning is asked for.
+class FinetuneInputs:
+    """What a fine-tuning reads.
 
     Attributes
     ----------
     data : Path
-        Data set to learn.
+        Data set to learn from.
     potential : str
         To begin with.
     replay : Path, optional
-        Data set that must not be forgotten; without one the potential's own opinion of simple
-        crystals is.
+        Data set that is replayed, so that it is not forgotten; without one, simple crystals that
+        the potential labels itself.
     head : str, optional
         Of a potential with several.
     allow_pickle : bool

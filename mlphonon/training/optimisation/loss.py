@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mlphonon.training.recipe import LossSettings
+from mlphonon.training.optimisation.settings import LossSettings
 
 if TYPE_CHECKING:
     from mace.tools.torch_geometric.batch import Batch

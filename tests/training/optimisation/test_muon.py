@@ -6,7 +6,7 @@ import torch
 from mlphonon.potentials.mace.architecture import MaceArchitecture
 from mlphonon.potentials.mace.fused import fuse_convolutions
 from mlphonon.training.element_sharing import share_elements
-from mlphonon.training.muon import MatrixBlock, Muon, matrix_blocks, orthogonalise
+from mlphonon.training.optimisation.muon import MatrixBlock, Muon, matrix_blocks, orthogonalise
 
 
 def mace(shared: bool) -> torch.nn.Module:

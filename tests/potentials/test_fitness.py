@@ -8,13 +8,13 @@ from ase.calculators.emt import EMT
 from mlphonon import load_potential
 from mlphonon.errors import PotentialError
 from mlphonon.potentials.calculator import AsePotential
-from mlphonon.potentials.checking import (
+from mlphonon.potentials.fitness import (
     FORCE_SLOPE,
     INVERSION,
     PRESSURE,
     STRESS_SLOPE,
     _frequency_error,
-    check_potential,
+    measure_fitness,
 )
 from mlphonon.potentials.potential import Evaluation, Potential
 from tests.helpers.potentials import declare
@@ -64,7 +64,7 @@ def failed(report) -> set[str]:
 
 
 def test_exact_forces_pass(copper) -> None:
-    report = check_potential(AsePotential(EMT()), copper)
+    report = measure_fitness(AsePotential(EMT()), copper)
     assert report.passed
     assert report.noise < 1e-10
     assert report.verdict.startswith("fit for phonons")
@@ -72,8 +72,8 @@ def test_exact_forces_pass(copper) -> None:
 
 
 def test_the_embedded_potential_is_fit_in_float64_and_noisier_in_float32() -> None:
-    double = check_potential(load_potential("embedded", device="cpu"))
-    single = check_potential(load_potential("embedded", device="cpu", dtype="float32"))
+    double = measure_fitness(load_potential("embedded", device="cpu"))
+    single = measure_fitness(load_potential("embedded", device="cpu", dtype="float32"))
     assert double.passed
     assert double.noise < 1e-9 < 1e-7 < single.noise
     assert single.least_displacement > double.least_displacement
@@ -93,14 +93,14 @@ def test_the_embedded_potential_is_fit_in_float64_and_noisier_in_float32() -> No
     ],
 )
 def test_each_fault_is_found(copper, fault: str, size: float, found: str) -> None:
-    report = check_potential(Spoiled(fault, size), copper)
+    report = measure_fitness(Spoiled(fault, size), copper)
     assert found in failed(report)
     assert not report.verdict.startswith("fit")
 
 
 def test_small_faults_are_let_pass(copper) -> None:
-    assert check_potential(Spoiled("noise", 1e-7), copper).passed
-    assert check_potential(Spoiled("scale", 0.001), copper).passed
+    assert measure_fitness(Spoiled("noise", 1e-7), copper).passed
+    assert measure_fitness(Spoiled("scale", 0.001), copper).passed
 
 
 def test_noise_gives_the_frequency_error_that_it_says(copper) -> None:
@@ -114,7 +114,7 @@ def test_noise_gives_the_frequency_error_that_it_says(copper) -> None:
 
 
 def test_the_advised_displacement_quiets_the_noise(copper) -> None:
-    report = check_potential(Spoiled("noise", 1e-3), copper)
+    report = measure_fitness(Spoiled("noise", 1e-3), copper)
     assert f"{report.least_displacement:.2g} A" in report.verdict
     # Noise halves with twice the step.
     error = max(check.value for check in report.checks if check.unit == "THz")
@@ -135,7 +135,7 @@ def test_weights_read_wrongly_show_as_pressure(embedded: Potential) -> None:
                 for atoms, found in zip(structures, embedded.evaluate(structures), strict=True)
             ]
 
-    report = check_potential(Squeezed(EMT()))
+    report = measure_fitness(Squeezed(EMT()))
     assert failed(report) == {PRESSURE}
     assert "does not know rock salt" in report.verdict
 
@@ -143,14 +143,14 @@ def test_weights_read_wrongly_show_as_pressure(embedded: Potential) -> None:
 def test_a_potential_that_does_not_know_rock_salt_is_tried_on_an_element() -> None:
     potential = AsePotential(EMT())
     declare(potential, elements=frozenset({1, 13, 29}))
-    report = check_potential(potential)
+    report = measure_fitness(potential)
     assert report.structure == "Al32"
     assert report.passed
     declare(potential, elements=frozenset({1}))
     with pytest.raises(PotentialError, match="no crystal to test"):
-        check_potential(potential)
+        measure_fitness(potential)
 
 
 def test_a_molecule_is_refused() -> None:
     with pytest.raises(PotentialError, match="not periodic"):
-        check_potential(AsePotential(EMT()), molecule("H2O"))
+        measure_fitness(AsePotential(EMT()), molecule("H2O"))

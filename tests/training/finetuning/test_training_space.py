@@ -1,4 +1,4 @@
-"""What a fine-tuned potential was taught, before and now."""
+"""The training domain of a fine-tuned potential, old and new."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlphonon.potentials.potential import DescriptorPotential
 from mlphonon.potentials.training_space import FILE
 from mlphonon.training.data.frame import Curvature, Frame, Origin, TrainingData
 from mlphonon.training.finetuning.start import Start, load_start
-from mlphonon.training.finetuning.taught import MOST_DRIFT, write_training_space
+from mlphonon.training.finetuning.training_space import MOST_DRIFT, write_training_space
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def start() -> Start:
 
 @pytest.fixture(scope="module")
 def magnesia() -> TrainingData:
-    """Far from what the embedded potential was taught, so that it is seen to be new."""
+    """Far from what the embedded potential was trained on, so that it is seen to be new."""
     atoms = bulk("MgO", "rocksalt", a=4.21, cubic=True)
     atoms.rattle(0.02, seed=1)
     frame = Frame(atoms, np.zeros((8, 3)), None, None, "MgO", "rattle", Origin("a test"))
@@ -44,7 +44,7 @@ def written(start: Start, data: TrainingData, folder: Path, moved: float = 0.0) 
     torch.save(model, folder / "potential.model")
     assert start.architecture is not None
     save_weights(model, start.architecture, folder)
-    return write_training_space(start, data, folder)
+    return write_training_space(start, model, data, folder)
 
 
 def farthest(potential: object) -> float:
@@ -54,11 +54,11 @@ def farthest(potential: object) -> float:
     return float(potential.training_space.distances(potential, atoms).max())
 
 
-def test_a_tuned_potential_knows_what_it_was_taught_before_and_now(
+def test_a_tuned_potential_knows_what_it_was_trained_on_before_and_now(
     start: Start, magnesia: TrainingData, tmp_path: Path
 ) -> None:
-    said = written(start, magnesia, tmp_path, moved=1e-3)
-    assert FILE in said and "not written" not in said
+    outcome = written(start, magnesia, tmp_path, moved=1e-3)
+    assert FILE in outcome and "not written" not in outcome
     folder = load_potential(tmp_path, device="cpu")
     pickled = load_potential(tmp_path / "potential.model", device="cpu", allow_pickle=True)
     before = load_potential("embedded", device="cpu")
@@ -72,8 +72,8 @@ def test_a_tuned_potential_knows_what_it_was_taught_before_and_now(
 def test_nothing_is_kept_of_descriptors_that_have_moved_far(
     start: Start, magnesia: TrainingData, tmp_path: Path
 ) -> None:
-    said = written(start, magnesia, tmp_path, moved=0.2)
-    assert "moved too far" in said and f"{MOST_DRIFT:g} at most" in said
+    outcome = written(start, magnesia, tmp_path, moved=0.2)
+    assert "moved too far" in outcome and f"{MOST_DRIFT:g} at most" in outcome
     assert not (tmp_path / FILE).exists()
     assert load_potential(tmp_path, device="cpu").training_space is None
 
@@ -81,8 +81,8 @@ def test_nothing_is_kept_of_descriptors_that_have_moved_far(
 def test_nothing_is_written_where_the_first_training_is_not_known(
     start: Start, magnesia: TrainingData, tmp_path: Path
 ) -> None:
-    said = written(replace(start, training_space=None), magnesia, tmp_path)
-    assert "nobody wrote down" in said
+    outcome = written(replace(start, training_space=None), magnesia, tmp_path)
+    assert "it is not known what" in outcome
     assert not (tmp_path / FILE).exists()
 
 
@@ -99,7 +99,7 @@ def test_beside_other_weights_it_is_refused(
 
 
 def test_crystals_of_force_constants_count(start: Start, copper: Curvature) -> None:
-    from mlphonon.training.describing import structures_of
+    from mlphonon.training.training_domain import structures_of
 
     (one,) = structures_of(TrainingData((), (copper,)))
     assert one.info["material_id"] == "Cu"

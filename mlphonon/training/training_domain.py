@@ -1,4 +1,4 @@
-"""Which environments a potential was taught: from labelled structures to a `TrainingSpace`."""
+"""The training domain of a potential: from labelled structures to a `TrainingSpace`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROUNDING = 1e-10
 
 
 @dataclass(frozen=True)
-class Described:
+class Environments:
     """Environments of many structures.
 
     Attributes
@@ -62,9 +62,9 @@ class Described:
         return {number: len(names) for number, names in seen.items()}
 
 
-def describe(potential: DescriptorPotential, structures: Sequence[Atoms]) -> Described:
-    """Describe all environments of structures; ``info["material_id"]`` names a crystal."""
-    return Described(
+def environments_of(potential: DescriptorPotential, structures: Sequence[Atoms]) -> Environments:
+    """Return all environments of structures; ``info["material_id"]`` names a crystal."""
+    return Environments(
         features=np.concatenate([potential.descriptors(atoms) for atoms in structures]),
         numbers=np.concatenate([atoms.numbers for atoms in structures]),
         structure=np.repeat(np.arange(len(structures)), [len(atoms) for atoms in structures]),
@@ -74,17 +74,17 @@ def describe(potential: DescriptorPotential, structures: Sequence[Atoms]) -> Des
     )
 
 
-def describe_training(
+def training_space_of(
     potential: DescriptorPotential, structures: Sequence[Atoms], resolution: float = RESOLUTION
 ) -> TrainingSpace:
-    """Write down which environments a potential was taught.
+    """Return the environments that a potential was trained on.
 
     Parameters
     ----------
     potential : DescriptorPotential
-        As it was taught; in float32 it is quicker.
+        As it was trained; in float32 it is quicker.
     structures : sequence of Atoms
-        What it was taught with, and not what was held out. Those nearest to rest first: of
+        What it was trained on, and not what was held out. Those nearest to rest first: of
         environments that are alike the first is kept. ``info["material_id"]`` names the crystal
         that a structure is a distortion of; its formula does otherwise.
     resolution : float
@@ -96,14 +96,14 @@ def describe_training(
         If there is nothing to describe, or the weights have no digest.
     """
     if not structures:
-        raise TrainingError("there is no structure that a potential could have been taught with")
+        raise TrainingError("there is no structure that a potential could have been trained on")
     if potential.info.sha256 is None:
         raise TrainingError(
             f"potential '{potential.info.name}' has no digest of its weights",
-            "what it was taught could not be told from what another was taught",
+            "its training domain could not be told from that of another potential",
             "load it from its file or folder",
         )
-    seen = describe(potential, structures)
+    seen = environments_of(potential, structures)
     axes = principal_axes(seen.features, seen.numbers)
     counted = seen.count_crystals()
     kept = _thin(seen.features @ axes, seen.numbers, resolution)
@@ -217,7 +217,7 @@ def drift(
     after: DescriptorPotential,
     structures: Sequence[Atoms],
 ) -> float:
-    """Measure how far descriptors have moved as a potential was taught more.
+    """Measure how far descriptors have moved as a potential was trained further.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ def drift(
         Root mean square distance of an environment as the one and as the other sees it, in the
         unit of `TrainingSpace`.
     """
-    one, two = describe(before, structures), describe(after, structures)
+    one, two = environments_of(before, structures), environments_of(after, structures)
     moved = space.coordinates(two.features) - space.coordinates(one.features)
     return float(np.sqrt(np.square(moved).sum(axis=1).mean()))
 
@@ -249,7 +249,7 @@ def add_structures(
     """
     if not structures:
         return space
-    seen = describe(potential, structures)
+    seen = environments_of(potential, structures)
     coordinates = space.coordinates(seen.features)
     new = space.nearest(seen.features, seen.numbers) > space.resolution
     added = _thin(coordinates[new], seen.numbers[new], space.resolution)

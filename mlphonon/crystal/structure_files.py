@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
 
 LONGEST_LINE = 1 << 20
 """Characters of a line that are looked at."""
+
+MOST_COLUMNS = 10_000
+"""Of a property of atoms in extended XYZ."""
+
+_COLUMNS = re.compile(r":[A-Z]:(\d{1,4000})")
+"""Numbers of columns in a comment such as ``Properties=species:S:1:pos:R:3``."""
 
 
 def read_structures(path: Path) -> list[Atoms]:
@@ -75,7 +82,10 @@ def _check_xyz(lines: Iterator[str]) -> None:
         number += 1
         if not line.strip() or line.startswith("VEC"):
             continue
-        _follow(int(line), 1, number, lines)
+        comment = next(lines, "")
+        if any(int(columns) > MOST_COLUMNS for columns in _COLUMNS.findall(comment)):
+            raise ValueError(f"line {number + 1} announces more than {MOST_COLUMNS} columns")
+        _follow(int(line), 0, number + 1, lines)
         number += 1 + int(line)
 
 

@@ -32,10 +32,10 @@ import mlphonon.potentials
 from mlphonon import load_potential
 from mlphonon.potentials.mace.architecture import MaceArchitecture, save_weights
 from mlphonon.training.data.store import read_data
-from mlphonon.training.finetuning.finetune import prepare
-from mlphonon.training.finetuning.request import Request
+from mlphonon.training.finetuning.compute import prepare
+from mlphonon.training.finetuning.inputs import FinetuneInputs
 from mlphonon.training.finetuning.settings import FinetuneLoss, FinetuneSettings
-from mlphonon.training.loop import Trainer
+from mlphonon.training.optimisation.trainer import Trainer
 
 SHAPES: dict[str, dict[str, Any]] = {
     "64x0e, correlation 3, 5 A, 2 layers": {},
@@ -112,7 +112,7 @@ def learn(changes: dict[str, Any], data: Path, replay: Path, steps: int, work: P
         epochs=1,
         loss=FinetuneLoss(energy=20, forces=50, stress=20, curvature=20),
     )
-    job = prepare(Request(data, str(folder / "start"), replay), settings)
+    job = prepare(FinetuneInputs(data, str(folder / "start"), replay), settings)
     job.settings = settings.model_copy(update={"epochs": steps / len(job.batches(0))})
     trainer = Trainer(job, folder)
     begun = time.perf_counter()

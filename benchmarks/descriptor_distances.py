@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from mlphonon.potentials.training_space import TrainingSpace
-from mlphonon.training.describing import Described, principal_axes
+from mlphonon.training.training_domain import Environments, principal_axes
 
 SHRINKAGE = 5.0
 """Crystals whose weight the spread over all elements has in that of one (Mahalanobis)."""
@@ -17,7 +17,7 @@ Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From descriptors and atomic numbers to a distance for each atom."""
 
 
-def nearest_of_all(taught: Described, axes: np.ndarray) -> Distance:
+def nearest_of_all(taught: Environments, axes: np.ndarray) -> Distance:
     """Return the distance from the nearest of all taught environments."""
     trees = {
         z: cKDTree(taught.features[taught.numbers == z] @ axes) for z in np.unique(taught.numbers)
@@ -25,7 +25,7 @@ def nearest_of_all(taught: Described, axes: np.ndarray) -> Distance:
     return by_element(lambda z, found: trees[z].query(found @ axes)[0])
 
 
-def mahalanobis(taught: Described, axes: np.ndarray) -> Distance:
+def mahalanobis(taught: Environments, axes: np.ndarray) -> Distance:
     """Return the distance from the mean environment, in units of the element's own spread."""
     counted, n_axes = taught.count_crystals(), axes.shape[1]
 
@@ -51,7 +51,7 @@ def by_element(one: Callable[[int, np.ndarray], np.ndarray]) -> Distance:
     return distance
 
 
-def definitions(taught: Described, space: TrainingSpace) -> dict[str, Distance]:
+def definitions(taught: Environments, space: TrainingSpace) -> dict[str, Distance]:
     """Return what could be called the distance, by name."""
     axes = principal_axes(taught.features, taught.numbers)
     width = np.sqrt(np.square(taught.features - taught.features.mean(axis=0)).sum(axis=1).mean())

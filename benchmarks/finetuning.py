@@ -45,17 +45,18 @@ from mlphonon.force_constants.displacements import (
 )
 from mlphonon.potentials.potential import Potential
 from mlphonon.training.data.frame import Curvature, Frame, Origin, TrainingData
-from mlphonon.training.data.generation import Distortions, distort
+from mlphonon.training.data.generation import distort
 from mlphonon.training.data.labelling import labelled_data
 from mlphonon.training.data.reading import read_frame
+from mlphonon.training.data.settings import Distortions
 from mlphonon.training.data.store import read_data, write_data
 from mlphonon.training.data.substitution import at_best_volume
-from mlphonon.training.finetuning.finetune import prepare
+from mlphonon.training.finetuning.compute import prepare
+from mlphonon.training.finetuning.inputs import FinetuneInputs
 from mlphonon.training.finetuning.phonon_error import spectrum_distances
-from mlphonon.training.finetuning.request import Request
 from mlphonon.training.finetuning.settings import FinetuneLoss, FinetuneSettings
 from mlphonon.training.finetuning.start import Start, load_start
-from mlphonon.training.loop import Trainer
+from mlphonon.training.optimisation.trainer import Trainer
 
 RADII = {
     **{"Li": 0.76, "Na": 1.02, "K": 1.38, "Rb": 1.52, "Cs": 1.67, "F": 1.33, "Cl": 1.81},
@@ -225,16 +226,14 @@ def run_arm(arm: Arm, work: Path, potential: str) -> dict[str, float]:
     settings = FinetuneSettings.model_validate(
         {"replay_steps": arm.replay, "epochs": 1, "patience": None} | arm.changes
     )
-    request = Request(folder / "data.h5", potential, work / "old.h5")
+    request = FinetuneInputs(folder / "data.h5", potential, work / "old.h5")
     job = prepare(request, settings)
     new_steps = sum(batch.part != "replay" for batch in job.batches(0))
     job.settings = settings.model_copy(update={"epochs": arm.steps / new_steps})
     trainer = Trainer(job, folder)
     trainer.run()
     # The last weights, whether or not an epoch ended there.
-    with trainer.averaged() as model:
-        job.write(model, folder)
-    tuned = torch.load(folder / "potential.model", weights_only=False).float()
+    tuned = job.model_of(trainer.average).float()
     found = judge(job.start, tuned, work) | {"memory": job.judge(tuned)[0]["force_memory"]}
     result.write_text(json.dumps(found))
     return found
@@ -258,7 +257,9 @@ def before(work: Path, potential: str) -> dict[str, float]:
         start = load_start(potential)
         some = part_of(read_data(work / "new.h5"), Arm("", 2, 2))
         write_data(some, work / "some.h5")
-        job = prepare(Request(work / "some.h5", potential, work / "old.h5"), FinetuneSettings())
+        job = prepare(
+            FinetuneInputs(work / "some.h5", potential, work / "old.h5"), FinetuneSettings()
+        )
         memory = job.judge(start.trainable())[0]["force_memory"]
         found = judge(start, start.trainable(), work) | {"memory": memory}
         result.write_text(json.dumps(found))

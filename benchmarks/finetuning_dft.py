@@ -25,12 +25,12 @@ from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 from mlphonon.training.data.frame import TrainingData, join
 from mlphonon.training.data.reading import read_sources
 from mlphonon.training.data.store import read_data, write_data
-from mlphonon.training.finetuning.finetune import prepare
+from mlphonon.training.finetuning.compute import prepare
+from mlphonon.training.finetuning.inputs import FinetuneInputs
 from mlphonon.training.finetuning.phonon_error import spectrum_distances
-from mlphonon.training.finetuning.request import Request
 from mlphonon.training.finetuning.settings import FinetuneSettings
 from mlphonon.training.finetuning.start import load_start
-from mlphonon.training.loop import Trainer
+from mlphonon.training.optimisation.trainer import Trainer
 
 NOTHING = "nothing"
 """Name of the arm that leaves the potential as it is."""
@@ -61,13 +61,11 @@ def run_arm(left_out: str, work: Path, potential: str, steps: int) -> dict[str, 
         hidden = frozenset({left_out} - {""})
         write_data(replace(data, held_out=hidden).part(held_out=False), folder / "data.h5")
         settings = FinetuneSettings(patience=None, epochs=1, replay_steps=1)
-        job = prepare(Request(folder / "data.h5", potential), settings)
+        job = prepare(FinetuneInputs(folder / "data.h5", potential), settings)
         job.settings = settings.model_copy(update={"epochs": steps / len(job.batches(0))})
         trainer = Trainer(job, folder)
         trainer.run()
-        with trainer.averaged() as model:
-            job.write(model, folder)
-        tuned = torch.load(folder / "potential.model", weights_only=False).float()
+        tuned = job.model_of(trainer.average).float()
         named = MacePotential(tuned, WeightsInfo("tuned"), dtype="float32", head=job.start.head)
         found = distances(named, data)
         found["memory"] = job.judge(tuned)[0]["force_memory"]

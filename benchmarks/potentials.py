@@ -28,7 +28,7 @@ from ase.build import bulk
 from embedded_against_dft import Comparison, compare
 
 from mlphonon import load_potential
-from mlphonon.potentials.checking import check_potential
+from mlphonon.potentials.fitness import measure_fitness
 from mlphonon.potentials.potential import Potential
 from mlphonon.report.figures import plot_bands_dos, save_figure
 
@@ -68,7 +68,7 @@ def measure(name: str, data: Path, figures: Path | None) -> list[str]:
         if potential.info.dtype != dtype:
             continue
         call, rest = seconds_per_call(potential), force_at_rest(potential)
-        noise = check_potential(potential).noise
+        noise = measure_fitness(potential).noise
         found = {crystal: compare(crystal, data / crystal, potential) for crystal in CRYSTALS}
         drift = found["NaCl"].phonons.record.raw_force_constants.drift
         cells = " | ".join(phonon_cells(found[crystal]) for crystal in CRYSTALS)

@@ -36,13 +36,16 @@ from mlphonon.relaxation import relax
 from mlphonon.screening.crystals.sources import read_sources
 from mlphonon.settings import PhononSettings
 from mlphonon.system.threads import one_blas_thread
-from mlphonon.training.dataset import LabelledFrames, read_frames
-from mlphonon.training.describing import (
-    Described,
-    describe,
-    describe_training,
+from mlphonon.training.data.frame import Frame, TrainingData, join
+from mlphonon.training.data.reading import read_sources as read_labels
+from mlphonon.training.from_scratch.compute import hold_out
+from mlphonon.training.from_scratch.settings import Recipe
+from mlphonon.training.training_domain import (
+    Environments,
+    environments_of,
+    structures_of,
+    training_space_of,
 )
-from mlphonon.training.recipe import Recipe
 from mlphonon.trust.training import LIMIT
 
 DISTILL = "distill/nequix-oam-1-pft.extxyz.gz"
@@ -67,7 +70,7 @@ APART = 0.3
 class Errors:
     """Descriptors of frames, and errors of the forces on their atoms."""
 
-    seen: Described
+    seen: Environments
     kinds: np.ndarray
     error: np.ndarray
     force: np.ndarray
@@ -90,13 +93,14 @@ class Errors:
         return self.error / force[self.seen.structure]
 
 
-def measure(potential: MacePotential, frames: list[Atoms]) -> Errors:
+def measure(potential: MacePotential, frames: list[Frame]) -> Errors:
     """Compare the forces of labelled frames."""
-    found = np.concatenate([one.forces for one in potential.evaluate(frames)])
-    labels = np.concatenate([atoms.arrays["REF_forces"] for atoms in frames])
+    atoms = structures(frames)
+    found = np.concatenate([one.forces for one in potential.evaluate(atoms)])
+    labels = np.concatenate([frame.forces for frame in frames])
     return Errors(
-        seen=describe(potential, frames),
-        kinds=np.array([atoms.info["config"] for atoms in frames]),
+        seen=environments_of(potential, atoms),
+        kinds=np.array([frame.kind for frame in frames]),
         error=np.linalg.norm(found - labels, axis=1),
         force=np.linalg.norm(labels, axis=1),
     )
@@ -108,7 +112,7 @@ def rank(one: np.ndarray, two: np.ndarray, chosen: np.ndarray) -> float:
 
 
 def compare_definitions(
-    choices: dict[str, Distance], held: Errors, known: Described, stretched: Described
+    choices: dict[str, Distance], held: Errors, known: Environments, stretched: Environments
 ) -> str:
     """Return the table of definitions."""
     rows = []
@@ -259,13 +263,18 @@ def falling_apart(potential: MacePotential, data: Path) -> str:
     )
 
 
-def split(data: Path) -> tuple[LabelledFrames, LabelledFrames]:
+def structures(frames: list[Frame]) -> list[Atoms]:
+    """Return the structures of frames, named by their crystals."""
+    return structures_of(TrainingData(tuple(frames)))
+
+
+def split(data: Path) -> tuple[list[Frame], list[Frame]]:
     """Return what the first lesson taught, frames near rest first, and what it held out."""
     recipe = Recipe.read(EMBEDDED_FOLDER / "recipe.yaml")
-    frames = read_frames(data / DISTILL, EMBEDDED_FOLDER / "simple_lattices.extxyz.gz")
-    taught, held = frames.split(recipe.validation_fraction, recipe.seed)
-    ordered = sorted(taught.frames, key=lambda atoms: atoms.info["config"] != "small")
-    return LabelledFrames(tuple(ordered), frames.sha256), held
+    files = [data / DISTILL, EMBEDDED_FOLDER / "simple_lattices.extxyz.gz"]
+    labels = hold_out(join(read_labels(files)), recipe.validation_fraction, recipe.seed)
+    trained_on, held = (labels.part(held_out=side).frames for side in (False, True))
+    return sorted(trained_on, key=lambda frame: frame.kind != "small"), list(held)
 
 
 def make(data: Path) -> None:
@@ -274,7 +283,7 @@ def make(data: Path) -> None:
     path.unlink(missing_ok=True)  # of other weights, it would forbid to load these
     potential = load_potential("embedded", device="cpu", dtype="float32")
     assert potential.info.sha256 == sha256_of(EMBEDDED_FOLDER)
-    space = describe_training(potential, split(data)[0].frames)
+    space = training_space_of(potential, structures(split(data)[0]))
     save_training_space(space, path)
     print(f"{path}: {len(space.codes)} environments, {path.stat().st_size} bytes")
 
@@ -286,16 +295,19 @@ def page(data: Path) -> str:
     space = potential.training_space
     assert space is not None
     frames, rest = split(data)
-    taught = describe(potential, frames.frames)
-    held = measure(potential, list(rest.frames))
-    some = np.random.default_rng(1).permutation(len(frames.frames))[:SAMPLE]
-    sample = measure(potential, [frames.frames[i] for i in some])
+    taught = environments_of(potential, structures(frames))
+    held = measure(potential, rest)
+    some = np.random.default_rng(1).permutation(len(frames))[:SAMPLE]
+    sample = measure(potential, [frames[i] for i in some])
     crystals = ase.io.read(data / PHONONDB, ":")
     wide = [atoms.copy() for atoms in crystals]
     for atoms in wide:
         atoms.set_cell(1.2 * atoms.cell.array, scale_atoms=True)
     table = compare_definitions(
-        definitions(taught, space), held, describe(potential, crystals), describe(potential, wide)
+        definitions(taught, space),
+        held,
+        environments_of(potential, crystals),
+        environments_of(potential, wide),
     )
     limits = ", ".join(
         f"{where:.2f} ({name})" for name, where in thresholds(sample, held, space).items()
@@ -303,7 +315,7 @@ def page(data: Path) -> str:
     by_frame = held.per_frame(space.nearest(held.seen.features, held.seen.numbers), np.max)
     double = load_potential("embedded", device="cpu")
     return f"""{head} {len(space.codes)} environments of {len(space.elements)} elements, from
-{len(frames.frames)} frames; {len(rest.frames)} frames of formulas that were held out.
+{len(frames)} frames; {len(rest)} frames of formulas that were held out.
 
 ## Definitions
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from mlphonon.screening.campaign import Campaign
     from mlphonon.settings import PhononSettings
     from mlphonon.temperatures import TemperatureGrid
-    from mlphonon.training.finetuning.finetune import finetune
+    from mlphonon.training.finetuning.compute import finetune
     from mlphonon.workflow import compute_phonons
 
 __version__ = "0.1.0"
@@ -78,7 +78,7 @@ _HOMES = {
     "compute_thermal_expansion": "mlphonon.anharmonic.expansion.compute",
     "evaluate": "mlphonon.evaluation.against_dft",
     "explain_imaginary_modes": "mlphonon.instabilities.family",
-    "finetune": "mlphonon.training.finetuning.finetune",
+    "finetune": "mlphonon.training.finetuning.compute",
     "install_potential": "mlphonon.potentials.named.installation",
     "load_potential": "mlphonon.potentials.loading",
     "make_crystal": "mlphonon.crystal.crystal",

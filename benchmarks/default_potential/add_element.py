@@ -17,8 +17,7 @@ from ase.data import atomic_numbers
 
 from mlphonon.potentials.mace.architecture import MaceArchitecture, load_weights, save_weights
 from mlphonon.potentials.mace.fused import fuse_convolutions
-from mlphonon.training.curvature.frames import LabelledFrame, frame_errors
-from mlphonon.training.dataset import read_frames
+from mlphonon.training.curvature.frames import LabelledFrame, frame_errors, read_frames
 from mlphonon.training.quick_mace import QuickMace
 
 
@@ -88,7 +87,7 @@ def measured(model, numbers, number: int, paths: list[Path]) -> tuple[float, flo
     places = {z: i for i, z in enumerate(numbers)}
     frames = [
         LabelledFrame(atoms, places, quick.r_max)
-        for atoms in read_frames(*paths).frames
+        for atoms in read_frames(*paths)
         if number in atoms.numbers and set(atoms.numbers.tolist()) <= places.keys()
     ]
     offsets, forces = [], []

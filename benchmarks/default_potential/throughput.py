@@ -18,10 +18,10 @@ import torch
 from mlphonon.potentials.mace.fused import fuse_convolutions
 from mlphonon.training.curvature.crystals import CellStore, mode_errors, read_crystals
 from mlphonon.training.curvature.job import _like_batches
-from mlphonon.training.dataset import collate
 from mlphonon.training.element_sharing import share_elements
 from mlphonon.training.finetuning.curvature import hessian_products
 from mlphonon.training.finetuning.start import load_start
+from mlphonon.training.graphs import collate
 from mlphonon.training.quick_mace import QuickMace
 
 EDGES = 3000
@@ -75,7 +75,7 @@ def main() -> None:
 def measured(model, quick, start, crystals, store) -> list[float]:
     """Return crystals, edges, and seconds of each kind of step."""
     cells = [store.get(one, 0) for one in crystals]
-    graphs = [start.graph(one.constants.supercell(one.lattices[0]), {}) for one in crystals]
+    graphs = [start.graphs.graph(one.constants.supercell(one.lattices[0]), {}) for one in crystals]
     batch = collate(graphs)
     ways = torch.randn(len(batch.positions), 3)
 

@@ -10,10 +10,9 @@ import argparse
 from pathlib import Path
 
 import torch
-import yaml
 
 from mlphonon.training.curvature.job import CurvatureJob, CurvatureSettings, Sources, describe
-from mlphonon.training.loop import run_job
+from mlphonon.training.optimisation.processes import run_job
 
 
 def main() -> None:
@@ -25,7 +24,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    settings = CurvatureSettings.model_validate(yaml.safe_load(options.settings.read_text()))
+    settings = CurvatureSettings.read(options.settings)
     sources = Sources(options.start, options.constants, tuple(options.frames))
     job = CurvatureJob(sources, settings)
     print(describe(job), flush=True)

@@ -20,7 +20,7 @@ from mlphonon.potentials.mace.architecture import MaceArchitecture
 from mlphonon.potentials.training_space import FILE, save_training_space
 from mlphonon.training.curvature.crystals import read_crystals, split_crystals
 from mlphonon.training.curvature.frames import read_labelled
-from mlphonon.training.describing import describe_training
+from mlphonon.training.training_domain import training_space_of
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
     # A file of other weights would forbid to load these.
     (options.folder / FILE).unlink(missing_ok=True)
     potential = load_potential(str(options.folder), device="cpu", dtype="float32")
-    space = describe_training(potential, structures)
+    space = training_space_of(potential, structures)
     path = options.folder / FILE
     save_training_space(space, path)
     print(

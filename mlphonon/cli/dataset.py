@@ -1,4 +1,4 @@
-"""``mlphonon dataset``: what potentials are taught with."""
+"""``mlphonon dataset``: what potentials are trained on."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlphonon.cli.options import DeviceOption, PickleOption, QuietOption
+
 if TYPE_CHECKING:
     from mlphonon.training.data.frame import TrainingData
-    from mlphonon.training.data.generation import Distortions
 
 app = typer.Typer(
     name="dataset",
-    help="Make, collect and check what potentials are taught with.",
+    help="Make, collect and check what potentials are trained on.",
     no_args_is_help=True,
 )
 
@@ -43,17 +44,15 @@ def generate_structures(
         int, typer.Option(min=0, help="Crystals to add by exchanging elements for relatives.")
     ] = 0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same structures.")] = 1,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Make structures to be labelled: crystals repeated, displaced and strained."""
     from mlphonon.cli.progress import TerminalReporter
-    from mlphonon.training.data.generation import check_kinds
     from mlphonon.training.data.preparation import Preparation
+    from mlphonon.training.data.settings import Distortions
 
-    kinds = tuple(part.strip() for part in kind.split(",") if part.strip())
-    check_kinds(kinds)
-    distortions = _distortions(
-        kinds=kinds,
+    distortions = Distortions.make(
+        kinds=tuple(part.strip() for part in kind.split(",") if part.strip()),
         per_crystal=per_crystal,
         amplitude=amplitude,
         strain=strain,
@@ -65,20 +64,6 @@ def generate_structures(
     prepare = Preparation(distortions, potential, substitute, TerminalReporter(quiet))
     count = prepare.write(crystals, output)
     typer.echo(f"{count} structures -> {output}")
-
-
-def _distortions(**values: object) -> Distortions:
-    from pydantic import ValidationError
-
-    from mlphonon.errors import TrainingError
-    from mlphonon.training.data.generation import Distortions
-
-    try:
-        return Distortions.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).replace("_", "-")
-        raise TrainingError(f"--{name} is wrong", first["msg"]) from error
 
 
 @app.command("label")
@@ -98,22 +83,20 @@ def label_structures(
         int,
         typer.Option(min=0, help="Second derivatives along so many random directions, as well."),
     ] = 0,
-    device: Annotated[str, typer.Option(help="Where a potential runs: auto, cpu, cuda.")] = "auto",
-    allow_pickle: Annotated[
-        bool,
-        typer.Option("--allow-pickle", help="Load a pickled potential that nothing vouches for."),
-    ] = False,
+    device: DeviceOption = "auto",
+    allow_pickle: PickleOption = False,
     seed: Annotated[int, typer.Option(help="Of the directions.")] = 1,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Label structures by a potential or a DFT code; the same command resumes what was stopped."""
     from mlphonon.cli.progress import TerminalReporter
-    from mlphonon.training.data.labelling import files_to_label, label_files, load_teacher
+    from mlphonon.training.data.label_files import files_to_label, label_files, load_teacher
 
     files = files_to_label(structures)
-    judge = load_teacher(teacher, output / "work", device, allow_pickle)
-    done = label_files(files, judge, output, directions, seed, TerminalReporter(quiet))
-    typer.echo(f"{done} files labelled by {judge.info.name}, {len(files) - done} were -> {output}")
+    labeller = load_teacher(teacher, output / "work", device, allow_pickle)
+    done = label_files(files, labeller, output, directions, seed, TerminalReporter(quiet))
+    name = labeller.info.name
+    typer.echo(f"{done} files labelled by {name}, {len(files) - done} were -> {output}")
 
 
 @app.command("build")
@@ -130,7 +113,9 @@ def build_dataset(
     ),
     held_out: Annotated[
         list[Path] | None,
-        typer.Option(help="The same, of crystals that nothing is learnt from; may be given again."),
+        typer.Option(
+            help="The same, of crystals that nothing is learned from; may be given again."
+        ),
     ] = None,
     fraction: Annotated[
         float, typer.Option(min=0.0, max=0.9, help="Share of formulas to hold out, else.")
@@ -185,7 +170,7 @@ def show_dataset(
 
 
 def describe(data: TrainingData) -> list[str]:
-    """Return what is said of a data set: how much of what, from where, and what is held out."""
+    """Return lines on a data set: how much of what, from where, and what is held out."""
     from collections import Counter
 
     kinds = Counter(frame.kind for frame in data.frames)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from mlphonon.cli.options import HeadOption, PickleOption, QuietOption
+
 
 def finetune_command(
     data: Annotated[Path, typer.Argument(help="Data set of 'mlphonon dataset build'.")],
@@ -18,7 +20,9 @@ def finetune_command(
     ),
     replay: Annotated[
         Path | None,
-        typer.Option(help="Data set to rehearse; else what the potential says of simple crystals."),
+        typer.Option(
+            help="Data set to replay; else simple crystals, labelled by the potential itself."
+        ),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file of settings.")] = None,
     freeze: Annotated[
@@ -28,27 +32,35 @@ def finetune_command(
         int | None, typer.Option(min=1, help="Learn corrections of this rank instead of weights.")
     ] = None,
     epochs: Annotated[float | None, typer.Option(help="Times that all data are seen.")] = None,
-    head: Annotated[str | None, typer.Option(help="Of a potential with several.")] = None,
-    allow_pickle: Annotated[
+    leave_out_unknown: Annotated[
         bool,
-        typer.Option("--allow-pickle", help="Load a pickled potential that nothing vouches for."),
+        typer.Option(
+            "--leave-out-unknown",
+            help="Leave out crystals with elements that the potential does not know.",
+        ),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+    head: HeadOption = None,
+    allow_pickle: PickleOption = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Teach a potential what a data set knows; the same command resumes a run that was stopped."""
+    """Fine-tune a potential on a data set; the same command resumes a run that was stopped."""
     from mlphonon.training.finetuning.settings import FinetuneSettings
 
-    given = {"freeze": freeze, "lora": lora, "epochs": epochs}
-    changes = {name: value for name, value in given.items() if value is not None}
+    options = {"freeze": freeze, "lora": lora, "epochs": epochs}
+    changes: dict[str, object] = {
+        name: value for name, value in options.items() if value is not None
+    }
+    if leave_out_unknown:
+        changes["leave_out_unknown"] = True
     settings = FinetuneSettings.read(config, **changes)
 
     from mlphonon.cli.progress import TerminalReporter
     from mlphonon.training.finetuning.card import compare
-    from mlphonon.training.finetuning.finetune import finetune
-    from mlphonon.training.finetuning.request import Request
+    from mlphonon.training.finetuning.compute import finetune
+    from mlphonon.training.finetuning.inputs import FinetuneInputs
 
-    request = Request(data, potential, replay, head, allow_pickle)
-    card = finetune(request, settings, output, TerminalReporter(quiet))
+    inputs = FinetuneInputs(data, potential, replay, head, allow_pickle)
+    card = finetune(inputs, settings, output, TerminalReporter(quiet))
     for what, before, after in compare(card["before"], card["after"]):
         typer.echo(f"{what}: {before:.4g} -> {after:.4g}")
     typer.echo(f"-> {output / 'potential.model'} (SHA-256 {card['sha256']})")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlphonon.cli.chatter import prints_dropped
+from mlphonon.cli.options import DtypeOption
 from mlphonon.potentials.named.catalogue import (
     CatalogueEntry,
     family_of,
@@ -136,7 +137,7 @@ def install_potential(
     own, in the user's cache, once.
     """
     from mlphonon.cli.progress import TerminalReporter
-    from mlphonon.potentials.checking import FORCE_SLOPE, PRESSURE, check_potential
+    from mlphonon.potentials.fitness import FORCE_SLOPE, PRESSURE, measure_fitness
     from mlphonon.potentials.loading import load_potential
     from mlphonon.potentials.named.installation import install_potential as install
 
@@ -145,7 +146,7 @@ def install_potential(
     with reporter.step(f"installing {entry.name}", None):
         install(entry.name, weights=weights, allow_pickle=allow_pickle, anew=anew, say=reporter.say)
     with reporter.step(f"testing {entry.name}", None), prints_dropped():
-        report = check_potential(
+        report = measure_fitness(
             load_potential(entry.name, device=device, allow_pickle=allow_pickle)
         )
     typer.echo(f"{entry.name}: ready; {report.verdict}")
@@ -176,7 +177,7 @@ def check(
         typer.Option(help="Structure of elements that it knows; rock salt otherwise."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+    dtype: DtypeOption = "float64",
     allow_pickle: Annotated[
         bool,
         typer.Option("--allow-pickle", help="Load a pickled model; it runs any code it holds."),
@@ -187,7 +188,7 @@ def check(
 
     Exits with 2 if they are not.
     """
-    from mlphonon.potentials.checking import check_potential
+    from mlphonon.potentials.fitness import measure_fitness
     from mlphonon.potentials.loading import load_potential
 
     with prints_dropped():
@@ -198,7 +199,7 @@ def check(
         accelerated = engine.info.kernels not in (None, "e3nn")
         plain = load(kernels="plain") if accelerated else None
         atoms = None if crystal is None else _only_structure(crystal)
-        report = check_potential(engine, atoms, plain=plain)
+        report = measure_fitness(engine, atoms, plain=plain)
     if as_json:
         record = asdict(report) | {"passed": report.passed, "verdict": report.verdict}
         typer.echo(json.dumps(record, indent=1))

@@ -1,4 +1,4 @@
-"""``mlphonon train``: a recipe and labelled frames -> weights."""
+"""``mlphonon train``: a recipe and training data -> weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ def train_command(
     recipe: Annotated[Path, typer.Argument(help="YAML file (see mlphonon/potentials/embedded).")],
     data: Annotated[
         list[Path],
-        typer.Option(help="Labelled frames: extended XYZ, gzipped or not; may be given again."),
+        typer.Option(
+            help="Data set (.h5), or labelled structures as extended XYZ, gzipped or not; may be"
+            " given again."
+        ),
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder for weights, log and checkpoint.")
@@ -20,13 +23,13 @@ def train_command(
 ) -> None:
     """Train a MACE by a recipe; the same command resumes a run that was stopped."""
     from mlphonon.errors import TrainingError
-    from mlphonon.training.recipe import Recipe
+    from mlphonon.training.from_scratch.settings import Recipe
 
     chosen = Recipe.read(recipe)
     for path in data:
         if not path.is_file():
-            raise TrainingError(f"there is no file {path}", fix="give --data labelled frames")
+            raise TrainingError(f"there is no file {path}", fix="give --data labelled structures")
 
-    from mlphonon.training.from_scratch import train
+    from mlphonon.training.from_scratch.compute import train
 
     train(chosen, data, output)

@@ -60,10 +60,10 @@ def canonical_setting(
     best: tuple[float, np.ndarray, np.ndarray, np.ndarray] | None = None
     for rotation in _equivalent_settings(atoms.cell.array, rotations, symprec):
         turn = cell @ rotation @ np.linalg.inv(cell)
-        felt = np.zeros(len(bonds))
+        turned_bonds, felt = bonds @ turn.T, np.zeros(len(bonds))
         for probe in _PROBES:
-            off = bonds @ turn.T - probe
-            felt += np.exp(-(off**2).sum(axis=1) / (2 * _WIDTH**2))
+            off = turned_bonds - probe
+            felt += np.exp(-np.einsum("bx,bx->b", off, off) / (2 * _WIDTH**2))
         # Squared below, since a sum over pairs alone cannot tell a crystal from its inverse.
         surroundings = np.bincount(i, atoms.numbers[j] * felt, minlength=len(atoms))
         score = float(atoms.numbers @ surroundings**2)

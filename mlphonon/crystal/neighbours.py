@@ -50,7 +50,7 @@ def pairs_within(atoms: Atoms, reach: float) -> tuple[np.ndarray, np.ndarray, np
     each = max(1, AT_ONCE // len(atoms) ** 2)
     for start in range(0, len(images), each):
         vectors = near[:, :, None] + (images[start : start + each] @ cell)[None, None]
-        squares = (vectors**2).sum(axis=3)
+        squares = np.einsum("abcx,abcx->abc", vectors, vectors)
         first, second, image = np.nonzero((squares < reach**2) & (squares > 1e-18))
         found.append((first, second, vectors[first, second, image]))
     first, second, vectors = (np.concatenate(parts) for parts in zip(*found, strict=True))

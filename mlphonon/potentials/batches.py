@@ -1,4 +1,4 @@
-"""How much fits into one batch: measured on the device at hand, and learnt from failures.
+"""How much fits into one batch: measured on the device at hand, and by failures.
 
 Memory grows with the edges of the neighbour graphs (atoms times neighbours), whatever the
 crystals are, so a batch is measured in edges.
@@ -103,7 +103,7 @@ class CudaMemory:
 
 
 class Batcher:
-    """Splits work into batches that fit, and remembers what fitted.
+    """Splits work into batches that fit, and notes what fitted.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ from mlphonon.potentials.potential import (
     Potential,
     ProgressCallback,
 )
-from mlphonon.potentials.wrapper import PASSED, PotentialWrapper
+from mlphonon.potentials.wrapper import MIXINS, PotentialWrapper
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -146,7 +146,7 @@ class CachedPotential(PotentialWrapper):
         write_whole(self._folder / f"{next(iter(found))}.npz", buffer.getvalue())
 
 
-class _RowsCached(CachedPotential):
+class _RowMixin(CachedPotential):
     """Rows of second derivatives as well."""
 
     def hessian_rows(
@@ -166,7 +166,7 @@ class _RowsCached(CachedPotential):
         return np.array(self._find(queries, ask, progress)).reshape(-1, len(atoms), 3)
 
 
-CachedPotential.capabilities = {**PASSED, DifferentiablePotential: _RowsCached}
+CachedPotential.capabilities = {**MIXINS, DifferentiablePotential: _RowMixin}
 
 
 def _packed(found: Evaluation) -> np.ndarray:

@@ -114,7 +114,7 @@ def as_calculator(potential: Potential) -> Calculator:
     """Wrap `potential` as a calculator that asks `Potential.evaluate`, so that both agree."""
     from ase.calculators.calculator import Calculator, all_changes
 
-    class Evaluating(Calculator):
+    class PotentialCalculator(Calculator):
         implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
 
         def calculate(
@@ -136,4 +136,4 @@ def as_calculator(potential: Potential) -> Calculator:
                     "use --no-relax on a structure that is at the potential's minimum",
                 )
 
-    return Evaluating()
+    return PotentialCalculator()

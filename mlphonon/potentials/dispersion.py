@@ -20,7 +20,7 @@ from mlphonon.potentials.potential import (
     PotentialInfo,
     ProgressCallback,
 )
-from mlphonon.potentials.wrapper import PASSED, PotentialWrapper
+from mlphonon.potentials.wrapper import MIXINS, PotentialWrapper
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -52,7 +52,7 @@ class DispersionPotential(PotentialWrapper):
     """
 
     # Rows of second derivatives are lost: D3 has none here.
-    capabilities = PASSED
+    capabilities = MIXINS
 
     def __init__(self, potential: Potential, functional: str) -> None:
         super().__init__(potential)

@@ -96,7 +96,7 @@ class PotentialInfo:
     dispersion : str, optional
         Dispersion that is added to it, as `mlphonon.with_dispersion` takes it.
     conservative : bool, optional
-        Whether its forces are the slope of its energy; None if nobody said.
+        Whether its forces are the slope of its energy; None if it is not known.
     tested : bool
         Whether it was run by those who put it into the catalogue.
     versions : mapping

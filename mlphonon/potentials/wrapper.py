@@ -80,7 +80,7 @@ class PotentialWrapper(ABC):
         return as_calculator(self)
 
 
-class DescriptorsPassed(PotentialWrapper):
+class DescriptorMixin(PotentialWrapper):
     """Descriptors and training domain are those of the wrapped potential."""
 
     @property
@@ -93,7 +93,7 @@ class DescriptorsPassed(PotentialWrapper):
         return self._potential.descriptors(atoms)
 
 
-class PrecisionPassed(PotentialWrapper):
+class PrecisionMixin(PotentialWrapper):
     """The precision is that of the wrapped potential."""
 
     def in_precision(self, dtype: str) -> Any:
@@ -102,7 +102,7 @@ class PrecisionPassed(PotentialWrapper):
         return self if other is self._potential else self.around(other)
 
 
-class MemoryPassed(PotentialWrapper):
+class MemoryMixin(PotentialWrapper):
     """The memory is that of the wrapped potential."""
 
     def memory(self, atoms: Atoms, rows: bool = False, at_once: int = 1) -> int:
@@ -110,7 +110,7 @@ class MemoryPassed(PotentialWrapper):
         return self._potential.memory(atoms, rows, at_once)
 
 
-class KernelsPassed(PotentialWrapper):
+class KernelMixin(PotentialWrapper):
     """The kernels are those of the wrapped potential."""
 
     def with_plain_kernels(self) -> Any:
@@ -119,11 +119,11 @@ class KernelsPassed(PotentialWrapper):
         return self if plain is self._potential else self.around(plain)
 
 
-PASSED: dict[type, type] = {
-    DescriptorPotential: DescriptorsPassed,
-    PrecisionPotential: PrecisionPassed,
-    MemoryPotential: MemoryPassed,
-    KernelPotential: KernelsPassed,
+MIXINS: dict[type, type] = {
+    DescriptorPotential: DescriptorMixin,
+    PrecisionPotential: PrecisionMixin,
+    MemoryPotential: MemoryMixin,
+    KernelPotential: KernelMixin,
 }
 """Capabilities that any wrapper may pass on."""
 

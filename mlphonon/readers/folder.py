@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlphonon.errors import ResultError
-from mlphonon.readers.classic_phonopy import WANTED, is_classic, read_classic
+from mlphonon.readers.classic_phonopy import WANTED, is_archive, is_classic, read_classic
 from mlphonon.readers.phono3py_calculation import displaced_pairs, load_phono3py
 from mlphonon.readers.phonopy_calculation import load_phonopy
 
@@ -45,6 +46,8 @@ def load_calculation(folder: Path) -> Phonopy:
     ResultError
         If it cannot be read.
     """
+    if is_archive(folder):
+        return read_classic(folder).phonopy()
     settings = find_settings(folder)
     if settings is None and is_classic(folder):
         return read_classic(folder).phonopy()
@@ -68,9 +71,34 @@ def load_pairs(folder: Path) -> list[tuple[Atoms, np.ndarray]]:
     return displaced_pairs(settings, {path.name: path for path in files_beside(folder)})
 
 
-def holds_calculation(folder: Path) -> bool:
-    """Whether a folder holds a calculation, of today or of before there were settings in YAML."""
-    return find_settings(folder) is not None or is_classic(folder)
+def find_calculations(folder: Path) -> list[Path]:
+    """Return the folders that hold a calculation: `folder` itself and those in it, at any depth.
+
+    Archives of classic calculations (`mlphonon.readers.classic_phonopy`) are among them. Hidden
+    folders and links to folders are passed over.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look.
+
+    Returns
+    -------
+    list of Path
+        In the order of their names; empty if there is none.
+    """
+    found: list[Path] = []
+    for place, inside, files in os.walk(folder):
+        inside[:] = sorted(name for name in inside if not name.startswith("."))
+        if holds_calculation(Path(place)):
+            found.append(Path(place))
+        found += [path for name in sorted(files) if is_archive(path := Path(place, name))]
+    return found
+
+
+def holds_calculation(place: Path) -> bool:
+    """Whether a folder, or an archive, holds a calculation of today or of earlier times."""
+    return is_archive(place) or find_settings(place) is not None or is_classic(place)
 
 
 def find_settings(folder: Path) -> Path | None:
@@ -86,7 +114,9 @@ def _program(settings: Path) -> str:
 def files_beside(folder: Path) -> Iterator[Path]:
     """Yield the files in a folder that are read beside its settings, or without any."""
     settings = find_settings(folder)
-    if settings is None:
+    if is_archive(folder):
+        yield folder
+    elif settings is None and is_classic(folder):
         yield from sorted(path for path in folder.iterdir() if path.name in WANTED)
     for name in FORCES[_program(settings)] if settings else ():
         yield from sorted(path for path in folder.glob(name) if path.is_file())

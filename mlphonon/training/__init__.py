@@ -1,4 +1,4 @@
-"""Teaching potentials: labelled data, training a MACE from nothing, fine-tuning one."""
+"""Training potentials: labelled data, a MACE from scratch, fine-tuning one."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlphonon.training.data.frame import TrainingData
-    from mlphonon.training.data.generation import Distortions, distort
+    from mlphonon.training.data.generation import distort
     from mlphonon.training.data.labelling import labelled_data
     from mlphonon.training.data.reading import read_sources
+    from mlphonon.training.data.settings import Distortions
     from mlphonon.training.data.store import read_data, write_data
-    from mlphonon.training.finetuning.finetune import finetune
-    from mlphonon.training.finetuning.request import Request
+    from mlphonon.training.finetuning.compute import finetune
+    from mlphonon.training.finetuning.inputs import FinetuneInputs
     from mlphonon.training.finetuning.settings import FinetuneSettings
 
 _HOMES = {
-    "Distortions": "mlphonon.training.data.generation",
+    "Distortions": "mlphonon.training.data.settings",
+    "FinetuneInputs": "mlphonon.training.finetuning.inputs",
     "FinetuneSettings": "mlphonon.training.finetuning.settings",
-    "Request": "mlphonon.training.finetuning.request",
     "TrainingData": "mlphonon.training.data.frame",
     "distort": "mlphonon.training.data.generation",
-    "finetune": "mlphonon.training.finetuning.finetune",
+    "finetune": "mlphonon.training.finetuning.compute",
     "labelled_data": "mlphonon.training.data.labelling",
     "read_data": "mlphonon.training.data.store",
     "read_sources": "mlphonon.training.data.reading",
@@ -30,8 +31,8 @@ _HOMES = {
 
 __all__ = [
     "Distortions",
+    "FinetuneInputs",
     "FinetuneSettings",
-    "Request",
     "TrainingData",
     "distort",
     "finetune",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlphonon.training.dataset import collate, device_of, edges_of, make_batches
+from mlphonon.training.graphs import collate, device_of, edges_of, make_batches
 
 if TYPE_CHECKING:
     import torch
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class ErrorTable:
     """Errors per atom and per frame, each with the kind of its frame.
+
+    What a frame has no label for has no error: not a number, which no mean counts.
 
     Attributes
     ----------
@@ -49,10 +51,13 @@ class ErrorTable:
             table[kind] = {
                 "force_mae_meV_per_A": 1e3 * error,
                 "force_mae_percent": 100 * error / np.abs(self.reference[atoms]).mean(),
-                "energy_mae_meV_per_atom": 1e3 * np.abs(self.energy[frames]).mean(),
-                "stress_mae_meV_per_A3": 1e3 * np.abs(self.stress[frames]).mean(),
+                "energy_mae_meV_per_atom": 1e3 * _mean(self.energy[frames]),
+                "stress_mae_meV_per_A3": 1e3 * _mean(self.stress[frames]),
             }
-        return {k: {name: float(x) for name, x in row.items()} for k, row in table.items()}
+        return {
+            kind: {name: float(x) for name, x in row.items() if np.isfinite(x)}
+            for kind, row in table.items()
+        }
 
     def by_element(self) -> dict[int, float]:
         """Force MAE as a percentage of the mean absolute force, by atomic number."""
@@ -69,9 +74,15 @@ class ErrorTable:
         row: dict[str, float] = {}
         for kind, errors in self.by_kind().items():
             row[f"force_{kind}"] = errors["force_mae_meV_per_A"]
-        row["energy"] = 1e3 * float(np.abs(self.energy).mean())
-        row["stress"] = 1e3 * float(np.abs(self.stress).mean())
-        return row
+        row["energy"] = 1e3 * _mean(self.energy)
+        row["stress"] = 1e3 * _mean(self.stress)
+        return {name: value for name, value in row.items() if np.isfinite(value)}
+
+
+def _mean(errors: np.ndarray) -> float:
+    """Return the mean absolute error of what has labels; not a number if nothing has."""
+    known = np.abs(errors[np.isfinite(errors)])
+    return float(known.mean()) if known.size else float("nan")
 
 
 def measure_errors(
@@ -86,20 +97,27 @@ def measure_errors(
     for indices in make_batches(edges, edges_per_batch):
         batch = collate([graphs[i] for i in indices], device_of(model))
         out = model(batch.to_dict(), training=False, compute_force=True, compute_stress=True)
-        found = {name: out[name].detach().cpu() for name in ("energy", "forces", "stress")}
+        predicted = {name: out[name].detach().cpu() for name in ("energy", "forces", "stress")}
         numbers = model.atomic_numbers[batch.node_attrs.argmax(dim=1)].cpu()
         batch = batch.to("cpu")
         counts = (batch.ptr[1:] - batch.ptr[:-1]).numpy()
         batch_kinds = np.array([kinds[i] for i in indices])
         rows.append(
             [
-                (found["forces"] - batch.forces).numpy(),
+                (predicted["forces"] - batch.forces).numpy(),
                 batch.forces.numpy(),
                 numbers.numpy(),
                 np.repeat(batch_kinds, counts),
                 batch_kinds,
-                (found["energy"] - batch.energy).numpy() / counts,
-                (found["stress"] - batch.stress).numpy(),
+                _known(predicted["energy"] - batch.energy, batch.energy_weight) / counts,
+                _known(predicted["stress"] - batch.stress, batch.stress_weight),
             ]
         )
     return ErrorTable(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+
+
+def _known(errors: torch.Tensor, weights: torch.Tensor) -> np.ndarray:
+    """Return the errors of frames, not a number where a label is missing (its weight is zero)."""
+    values = errors.numpy()
+    values[weights.numpy() == 0] = np.nan
+    return values

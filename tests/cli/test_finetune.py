@@ -21,8 +21,10 @@ def test_from_crystals_to_a_better_potential(call: Call, tmp_path: Path) -> None
         "dataset", "label", "to-label", "--with", "embedded", "--directions", "1", "-o", "labelled"
     )
     assert labelled.out.startswith("6 files labelled by embedded, 0 were")
-    again = call("dataset", "label", "to-label", "--with", "embedded", "-o", "labelled")
+    order = ("dataset", "label", "to-label", "--with", "embedded", "-o", "labelled")
+    again = call(*order, "--directions", "1")
     assert again.out.startswith("0 files labelled by embedded, 6 were")
+    assert "holds other labels" in call(*order).refusal()
     files = sorted((tmp_path / "labelled").glob("*.extxyz"))
     built = call("dataset", "build", *files, "-o", "data.h5", "--fraction", "0.4")
     assert "6 frames of 48 atoms (modes 2, rattle 2, strain 2)" in built.out
@@ -44,7 +46,10 @@ def test_what_is_wrong_is_said_in_a_line(call: Call, tmp_path: Path) -> None:
     settings.write_text("rate: 3")
     for arguments, said in (
         (("dataset", "generate", crystal, "--kind", "shake", "-o", "x"), "no kind of distortion"),
-        (("dataset", "generate", crystal, "--strain", "3", "-o", "x"), "--strain is wrong"),
+        (
+            ("dataset", "generate", crystal, "--strain", "3", "-o", "x"),
+            "'strain' of distortions cannot be 3.0",
+        ),
         (("dataset", "label", "none", "--with", "embedded", "-o", "x"), "there is no file none"),
         (("dataset", "label", crystal, "--with", "ase:vasp", "-o", "x"), "write ase:NAME:FILE"),
         (("finetune", "none.h5", "-o", "x"), "there is no file none.h5"),

@@ -24,7 +24,7 @@ from mlphonon.potentials.training_space import (
     load_training_space,
     save_training_space,
 )
-from mlphonon.training.describing import describe_training
+from mlphonon.training.training_domain import training_space_of
 from mlphonon.trust.training import LIMIT
 from tests.helpers.crystals import VIEWS, quartz, rocksalt
 from tests.helpers.tiny_mace import TINY
@@ -50,7 +50,7 @@ def salts(embedded: MacePotential) -> TrainingSpace:
         rattled(bulk(formula, "rocksalt", a=a, cubic=True))
         for formula, a in (("NaCl", 5.6), ("KCl", 6.3), ("MgO", 4.2))
     ]
-    return describe_training(embedded, taught, resolution=0.05)
+    return training_space_of(embedded, taught, resolution=0.05)
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -186,7 +186,7 @@ def test_distances_are_of_the_crystal(embedded: MacePotential, salts: TrainingSp
 
 def test_units_are_the_spread_of_the_environments_of_an_element() -> None:
     """By hand: two elements, one axis along which they differ by nothing but their means."""
-    from mlphonon.training.describing import principal_axes
+    from mlphonon.training.training_domain import principal_axes
 
     rng = np.random.default_rng(0)
     features = rng.normal(size=(4000, 3)) * [2.0, 0.5, 0.0]

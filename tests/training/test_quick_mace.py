@@ -12,8 +12,8 @@ from mace.tools import AtomicNumberTable
 
 from mlphonon.potentials.mace.architecture import MaceArchitecture
 from mlphonon.potentials.mace.fused import fuse_convolutions
-from mlphonon.training.dataset import collate
 from mlphonon.training.element_sharing import share_elements
+from mlphonon.training.graphs import collate
 from mlphonon.training.packed_graphs import PackedGraphs, join
 from mlphonon.training.quick_mace import QuickMace
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +12,10 @@ from ase import Atoms
 from ase.build import bulk
 
 from mlphonon import Phonons, compute_phonons, load_potential
+from mlphonon.potentials.cached_answers import cache_answers
 from mlphonon.potentials.calculator import AsePotential
 from mlphonon.potentials.potential import Evaluation, Potential
+from mlphonon.screening.workers.sharing import do_together
 from tests.helpers.crystals import rocksalt, silicon
 from tests.helpers.springs import LatticeSprings, NetworkSprings, cubic_axes
 
@@ -40,6 +44,19 @@ class Noisy(AsePotential):
             noise -= noise.mean(axis=0)  # the crystal as a whole is not pushed
             noisy.append(Evaluation(one.energy, one.forces + noise, one.stress))
         return noisy
+
+
+class WrongKernels(AsePotential):
+    """Fast kernels whose forces are too large by a share, which nothing but the plain ones say."""
+
+    def __init__(self, share: float) -> None:
+        vectors = cubic_axes(2.845)
+        scale = 1 + share
+        super().__init__(LatticeSprings(vectors, along=3.0 * scale, across=0.5 * scale))
+        self.plain = AsePotential(LatticeSprings(vectors, along=3.0, across=0.5))
+
+    def with_plain_kernels(self) -> Potential:
+        return self.plain
 
 
 class Pinned(AsePotential):
@@ -123,6 +140,41 @@ def test_noisy_forces(springs: LatticeSprings) -> None:
     clean = compute_phonons(rocksalt(), springs, **settings)
     change = np.abs(noisy.mesh[1] - clean.mesh[1]).mean()
     assert 0.5 < noisy.trust.check("precision").effect_THz / change < 4
+
+
+def alone(potential: Potential, tmp_path: Path) -> Potential:
+    return potential
+
+
+def cached(potential: Potential, tmp_path: Path) -> Potential:
+    potential._info = replace(potential.info, sha256="0" * 64)
+    return cache_answers(potential, tmp_path)
+
+
+@pytest.mark.parametrize("share", [0.008, 0.012])
+@pytest.mark.parametrize("wrapped", [alone, cached])
+def test_kernels_that_change_forces(share: float, wrapped: Callable, tmp_path: Path) -> None:
+    """On either side of the limit, which is a share of 0.01; also through a wrapper."""
+    settings = {"relax": False, "min_length": 11, **QUICK}
+    potential = wrapped(WrongKernels(share), tmp_path)
+    phonons = compute_phonons(rocksalt(), potential, trust="full", **settings)
+    assert phonons.record.evidence.kernels == pytest.approx(share / (1 + share), rel=1e-6)
+    check = phonons.trust.check("kernels")
+    assert check.measured == phonons.record.evidence.kernels
+    assert check.limit == pytest.approx(0.01)
+    assert fired(phonons) == (["kernels"] if share > check.limit else [])
+    right = compute_phonons(rocksalt(), potential.with_plain_kernels(), **settings)
+    change = np.abs(phonons.mesh[1] - right.mesh[1]).max()
+    assert check.effect_THz > change
+
+
+def test_kernels_of_a_shared_potential_are_looked_at_too() -> None:
+    def full(potential: Potential, _: int) -> Phonons:
+        settings = {"relax": False, "min_length": 11, **QUICK}
+        return compute_phonons(rocksalt(), potential, trust="full", **settings)
+
+    for phonons in do_together(WrongKernels(0.012), [1, 2], full):
+        assert fired(phonons) == ["kernels"]
 
 
 def test_displacement_that_is_too_long(embedded: Potential) -> None:

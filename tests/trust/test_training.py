@@ -9,7 +9,7 @@ from mlphonon.phonons.evidence import Evidence
 from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 from mlphonon.potentials.potential import Potential
 from mlphonon.potentials.training_space import FEW
-from mlphonon.training.describing import describe_training
+from mlphonon.training.training_domain import training_space_of
 from mlphonon.trust.training import LIMIT, check_training, training_distance
 from mlphonon.trust.verdict import Check, Unmeasured
 from tests.helpers.crystals import rocksalt
@@ -42,7 +42,7 @@ def knowing(potential: MacePotential, *formulas: str) -> MacePotential:
     return MacePotential(
         potential.model,
         WeightsInfo(
-            "pupil", potential.info.sha256, training_space=describe_training(potential, taught)
+            "pupil", potential.info.sha256, training_space=training_space_of(potential, taught)
         ),
         kernels="plain",
     )

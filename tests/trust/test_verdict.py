@@ -133,7 +133,8 @@ def test_more_is_looked_at_on_demand(embedded: Potential) -> None:
     )
     measured = full.trust.check("truncation")
     assert "another supercell" in measured.what
-    assert full.trust.check("kernels").measured < 1e-9
+    # Two orders of summation round differently: not zero, as of a potential beside itself.
+    assert 1e-16 < full.trust.check("kernels").measured < 1e-9
     assert usual.trust.check("kernels") is None
     assert 0.2 < usual.trust.check("truncation").measured / measured.measured < 5
 

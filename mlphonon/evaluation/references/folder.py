@@ -9,12 +9,11 @@ from mlphonon.errors import ResultError
 from mlphonon.evaluation.references.calculation import crystal_of
 from mlphonon.evaluation.references.keys import by_key, make_key
 from mlphonon.evaluation.references.reference import ReferenceCrystal, ReferenceFile, ReferenceSet
-from mlphonon.readers.classic_phonopy import is_archive, read_classic
 from mlphonon.readers.folder import (
     SETTINGS,
     files_beside,
+    find_calculations,
     find_settings,
-    holds_calculation,
     load_calculation,
 )
 from mlphonon.readers.reading import reading
@@ -24,26 +23,26 @@ MESH = 100.0
 
 
 def folder_reference(folder: Path) -> ReferenceSet:
-    """Describe the calculations in a folder, or in folders and archives in it, as a reference set.
+    """Describe the calculations in a folder, at any depth, as a reference set.
 
     Each holds one of `SETTINGS`, and forces or force constants in it or beside it; or, as phonopy
-    wrote them before, a POSCAR and a conf file with these.
+    wrote them before, a POSCAR and a conf file with these, in a folder or an archive.
 
     Raises
     ------
     ResultError
         If there is none.
     """
-    places = [place for place in (folder, *_folders(folder)) if holds_calculation(place)]
-    places += _archives(folder)
+    places = find_calculations(folder)
     if not places:
         raise ResultError(
             f"there is no phonopy calculation in {folder}",
-            f"neither it nor a folder in it holds one of {', '.join(SETTINGS)}, or a POSCAR with"
-            " FORCE_SETS",
+            f"neither it nor any folder in it holds one of {', '.join(SETTINGS)}, or a POSCAR"
+            " with FORCE_SETS",
             "give the folder that holds them with --data",
         )
-    files = [path for place in places for path in _files(place)]
+    settings = [path for place in places if (path := find_settings(place))]
+    files = settings + [path for place in places for path in files_beside(place)]
     return ReferenceSet(
         name="folder",
         description=f"{len(places)} calculations of one's own, by phonopy or phono3py",
@@ -52,43 +51,38 @@ def folder_reference(folder: Path) -> ReferenceSet:
         functional="as their files say",
         files=tuple(ReferenceFile(path.relative_to(folder).as_posix()) for path in files),
         read=lambda _folder: by_key(
-            ((_key(place), partial(read_calculation, place)) for place in places), folder
+            (
+                (_key(place, folder), partial(read_calculation, place, _key(place, folder)))
+                for place in places
+            ),
+            folder,
         ),
     )
 
 
-def _files(place: Path) -> list[Path]:
-    if is_archive(place):
-        return [place]
-    settings = find_settings(place)
-    return [*([] if settings is None else [settings]), *files_beside(place)]
-
-
-def _archives(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if is_archive(p)) if folder.is_dir() else []
-
-
-def read_calculation(folder: Path) -> ReferenceCrystal:
-    """Read one calculation, from its folder or archive, and compute its frequencies on a mesh.
+def read_calculation(folder: Path, key: str | None = None) -> ReferenceCrystal:
+    """Read one calculation and compute its frequencies on a mesh.
 
     The non-analytical term is left out: potentials have none.
+
+    Parameters
+    ----------
+    folder : Path
+        That holds it.
+    key : str, optional
+        What it is called in the set; the name of the folder otherwise.
 
     Raises
     ------
     ResultError
         If it cannot be read.
     """
-    classic = is_archive(folder)
-    phonopy = read_classic(folder).phonopy() if classic else load_calculation(folder)
+    phonopy = load_calculation(folder)
     with reading(folder):
-        return crystal_of(phonopy, _key(folder), MESH)
+        return crystal_of(phonopy, key or _key(folder, folder), MESH)
 
 
-def _key(place: Path) -> str:
-    return make_key(place.resolve().name.partition(".tar")[0])
-
-
-def _folders(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+def _key(place: Path, folder: Path) -> str:
+    """Return the name of a calculation: of the folders on the way to it, or of `folder` itself."""
+    parts = place.relative_to(folder).parts
+    return make_key("_".join(parts).partition(".tar")[0] if parts else folder.resolve().name)

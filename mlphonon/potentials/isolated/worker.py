@@ -126,7 +126,7 @@ def describe(evaluator: Any, packages: list[str]) -> dict[str, Any]:
             continue  # not one of this environment's
     return {
         "kind": "ready",
-        "batched": isinstance(evaluator, Batched),
+        "batched": isinstance(evaluator, BatchEvaluator),
         "properties": evaluator.implemented_properties,
         "versions": versions,
     }
@@ -148,7 +148,7 @@ def evaluate_one(
     return energy, forces, stress
 
 
-class OneByOne:
+class SingleEvaluator:
     """An ASE calculator as an evaluator: each crystal is a batch."""
 
     def __init__(self, calculator: Any) -> None:
@@ -161,7 +161,7 @@ class OneByOne:
             yield [evaluate_one(self.calculator, *crystal)]
 
 
-class Batched:
+class BatchEvaluator:
     """A family's own evaluator of batches.
 
     It has ``implemented_properties``, ``prepare(atoms)``, ``edges(prepared)``,
@@ -190,7 +190,7 @@ class Batched:
 
 def make_evaluator(made: Any) -> Any:
     """Wrap what a factory returned."""
-    return Batched(made) if hasattr(made, "prepare") else OneByOne(made)
+    return BatchEvaluator(made) if hasattr(made, "prepare") else SingleEvaluator(made)
 
 
 def answer(evaluator: Any, arrays: dict[str, np.ndarray], stream: IO[bytes]) -> None:

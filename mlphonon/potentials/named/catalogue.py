@@ -65,7 +65,7 @@ class CatalogueEntry(BaseModel):
     reference : str
         The paper to cite.
     training_set, functional : str
-        What it learnt from.
+        What it was trained on.
     heads : tuple of str
         The heads of a multi-head model, each with a functional of its own.
     default_head : str, optional

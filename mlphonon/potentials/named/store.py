@@ -1,8 +1,8 @@
 """The weights on this machine: where they lie, how they come, whether they are what they were.
 
 A pickled model runs code when it is loaded, so a file is only used if its SHA-256 is vouched
-for: by the catalogue, or by the digest that was written beside it when a user said that the
-download is to be trusted. Only `pull` touches the network.
+for: by the catalogue, or by the digest that was written beside it when a user trusted the
+download. Only `pull` touches the network.
 """
 
 from __future__ import annotations

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import ase.io
 import numpy as np
 import torch
 
 from mlphonon.crystal.crystal import reduced_formula
+from mlphonon.errors import TrainingError
 from mlphonon.training.curvature.split import is_validation
-from mlphonon.training.dataset import read_frames
+from mlphonon.training.optimisation.settings import LossSettings
 from mlphonon.training.packed_graphs import PackedGraphs, join
 from mlphonon.training.quick_mace import QuickMace
-from mlphonon.training.recipe import LossSettings
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -55,12 +58,42 @@ class LabelledFrame:
         return len(self.atoms) * density * 4 / 3 * np.pi * self.r_max**3
 
 
+LABELS = frozenset({"REF_energy", "REF_stress"})
+
+
+def read_frames(*paths: Path) -> list[Atoms]:
+    """Read labelled frames from extended XYZ files, as they are or gzipped.
+
+    Raises
+    ------
+    TrainingError
+        If a file cannot be read or a frame lacks a label.
+    """
+    frames: list[Atoms] = []
+    for path in paths:
+        try:
+            raw = path.read_bytes()
+            # Unpacked first: ASE seeks back before each frame, quadratic time in a gzip.
+            text = gzip.decompress(raw).decode() if path.suffix == ".gz" else raw.decode()
+            found = ase.io.read(io.StringIO(text), index=":", format="extxyz")
+        except (OSError, UnicodeDecodeError, ValueError, EOFError) as error:
+            raise TrainingError(f"cannot read labelled frames from {path}", str(error)) from error
+        for number, atoms in enumerate(found):
+            if not atoms.info.keys() >= LABELS or "REF_forces" not in atoms.arrays:
+                raise TrainingError(
+                    f"frame {number} of {path} lacks a label",
+                    fix="label every frame with REF_energy, REF_forces and REF_stress",
+                )
+        frames += found
+    return frames
+
+
 def read_labelled(
     paths: Sequence[Path], places: dict[int, int], r_max: float
 ) -> tuple[list[LabelledFrame], list[LabelledFrame]]:
     """Read frames of known elements: those to learn from, and those of validation formulas."""
     parts: tuple[list[LabelledFrame], list[LabelledFrame]] = ([], [])
-    for atoms in read_frames(*paths).frames:
+    for atoms in read_frames(*paths):
         if not set(atoms.numbers.tolist()) <= places.keys():
             continue
         if np.abs(atoms.arrays["REF_forces"]).max() > MOST_FORCE:

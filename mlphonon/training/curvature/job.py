@@ -25,9 +25,8 @@ from mlphonon.training.curvature.crystals import (
 )
 from mlphonon.training.curvature.frames import LabelledFrame, frame_errors, read_labelled
 from mlphonon.training.element_sharing import plain_weights, share_elements
-from mlphonon.training.optimisation import Optimisation
+from mlphonon.training.optimisation.settings import LossSettings, OptimisationSettings
 from mlphonon.training.quick_mace import QuickMace
-from mlphonon.training.recipe import LossSettings
 
 WINDOW = 400
 """Crystals among which those of like density are put into one batch, so that rows fill well."""
@@ -45,7 +44,7 @@ class CurvatureLoss(LossSettings):
     curvature: float = 10.0
 
 
-class CurvatureSettings(Optimisation):
+class CurvatureSettings(OptimisationSettings):
     """How a potential learns curvature.
 
     Attributes
@@ -105,7 +104,7 @@ class Sources:
 
 @dataclass
 class CurvatureJob:
-    """What is learnt and how it is judged; see `mlphonon.training.loop.Job`.
+    """What is learnt and how it is judged, as the training loop asks for it.
 
     Attributes
     ----------

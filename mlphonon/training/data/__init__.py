@@ -1,1 +1,1 @@
-"""Labelled structures and curvatures that potentials are taught with."""
+"""Labelled structures and curvatures that potentials are trained on."""

@@ -1,4 +1,4 @@
-"""What is wrong with labels, found before anything is learnt from them."""
+"""What is wrong with labels, found before anything is learned from them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEAR = (0.15, 0.8)
 """Strain and displacement (A) between frames that are compared; more means another supercell."""
 
 FEWEST_PAIRS = 4
-"""Of frames that differ enough, without which nothing is said of units."""
+"""Of frames that differ enough, without which units are not judged."""
 
 OUTLIER = 20.0
 """Times the root mean square of all forces."""
@@ -33,7 +33,7 @@ STIFF = 5.0
 
 
 def check_data(data: TrainingData, mixed: bool = False) -> list[str]:
-    """Refuse data that would teach nonsense, and return what else was noticed.
+    """Refuse data that are nonsense, and return what else was noticed.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def check_data(data: TrainingData, mixed: bool = False) -> list[str]:
 
 
 def check_no_leak(data: TrainingData, held: TrainingData) -> None:
-    """Refuse a formula that is both learnt from and held out.
+    """Refuse a formula that is both learned from and held out.
 
     Raises
     ------

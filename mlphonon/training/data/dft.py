@@ -1,7 +1,8 @@
-"""A DFT code as a teacher: run through ASE by a settings file, and not believed blindly."""
+"""A DFT code as a teacher: run through ASE by a settings file, its convergence checked."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 import shutil
@@ -10,11 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
 from mlphonon.errors import TrainingError
+from mlphonon.io.scratch import ScratchFolder
 from mlphonon.potentials.calculator import AsePotential
-from mlphonon.training.settings_file import Frozen
+from mlphonon.training.data.settings import DftSettings
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -38,27 +38,6 @@ LARGEST_OUTPUT = 50_000_000
 """Bytes; longer files hold densities, not messages."""
 
 
-class DftSettings(Frozen):
-    """Settings of a DFT code.
-
-    Attributes
-    ----------
-    functional : str
-        What data sets say of the labels, such as ``"PBE"``.
-    command : str, optional
-        How the program is called, such as ``"mpirun -np 4 pw.x"``; ASE's configuration otherwise.
-    profile : dict
-        What else ASE's profile of the code takes, such as ``pseudo_dir``.
-    parameters : dict
-        What ASE's calculator takes.
-    """
-
-    functional: str
-    command: str | None = None
-    profile: dict[str, Any] = Field(default_factory=dict)
-    parameters: dict[str, Any] = Field(default_factory=dict)
-
-
 class DftCode(AsePotential):
     """A DFT code behind the protocol of potentials; unconverged cycles are refused.
 
@@ -69,14 +48,23 @@ class DftCode(AsePotential):
     settings : DftSettings
         How it is run.
     folder : Path
-        Where; what the last structure left stays there.
+        Where; what the last structure left stays there, and goes before the next. It must be a
+        scratch folder of this package, or not be there.
+
+    Raises
+    ------
+    ResultError
+        If something else is in the folder.
     """
 
     def __init__(self, code: str, settings: DftSettings, folder: Path) -> None:
-        self._code, self._settings, self._folder = code, settings, folder
-        folder.mkdir(parents=True, exist_ok=True)
+        self._code, self._settings, self._scratch = code, settings, ScratchFolder(folder)
         super().__init__(_make_calculator(code, settings, folder), name=code)
-        self._info = replace(self._info, functional=settings.functional)
+        self._info = replace(
+            self._info,
+            functional=settings.functional,
+            sha256=hashlib.sha256(settings.model_dump_json().encode()).hexdigest(),
+        )
 
     def evaluate(
         self, structures: Sequence[Atoms], progress: ProgressCallback | None = None
@@ -93,9 +81,7 @@ class DftCode(AsePotential):
         return super().evaluate(structures, progress)
 
     def _evaluate_one(self, atoms: Atoms) -> Evaluation:
-        for old in self._folder.iterdir():
-            if old.is_file():
-                old.unlink()
+        self._scratch.empty()
         try:
             return super()._evaluate_one(atoms)
         finally:
@@ -106,7 +92,7 @@ class DftCode(AsePotential):
         pattern = UNCONVERGED.get(self._code)
         if pattern is None:
             return
-        for path in sorted(self._folder.iterdir()):
+        for path in sorted(self._scratch.path.iterdir()):
             if not path.is_file() or path.stat().st_size > LARGEST_OUTPUT:
                 continue
             if re.search(pattern, path.read_text(errors="replace")):

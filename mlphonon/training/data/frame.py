@@ -1,4 +1,4 @@
-"""What a potential is taught with: labelled structures and second derivatives, and their origin."""
+"""What potentials are trained on: labelled structures, second derivatives, and their origin."""
 
 from __future__ import annotations
 
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 
+MOST_PROTONS = 118
+"""Elements beyond have no name."""
+
+LEAST_VOLUME = 0.1
+"""A^3 for an atom; solid hydrogen under the pressure of a planet has ten times that."""
+
+FARTHEST = 1e6
+"""A; beyond, neighbours cannot be told apart in double precision."""
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -28,7 +37,7 @@ class Origin:
     source : str
         File they were read from.
     functional : str
-        Density functional, such as ``"PBE"``; ``"unknown"`` if nobody said.
+        Density functional, such as ``"PBE"``; ``"unknown"`` if no file or option names it.
     code : str
         Program, such as ``"vasp"``, or the potential that was asked.
     """
@@ -75,12 +84,15 @@ class Frame:
     responses: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 3)))
 
     def __post_init__(self) -> None:
+        check_structure(self.atoms)
         if self.forces.shape != (len(self.atoms), 3):
             raise ValueError(f"forces of shape {self.forces.shape} for {len(self.atoms)} atoms")
         along, shape = self.directions.shape, self.responses.shape
         if along != shape or (len(along) != 3 or (along[0] and along[1:] != self.forces.shape)):
             raise ValueError(f"directions and responses of shapes {along} and {shape}")
         stress = np.zeros(0) if self.stress is None else self.stress
+        if self.stress is not None and stress.shape != (3, 3):
+            raise ValueError(f"a stress of shape {stress.shape}")
         numbers = [self.forces, stress, self.directions, self.responses]
         if not all(np.isfinite(each).all() for each in (*numbers, np.array(self.energy or 0.0))):
             raise ValueError("a label is not a number")
@@ -126,10 +138,14 @@ class Curvature:
     origin: Origin
 
     def __post_init__(self) -> None:
-        n_atoms = len(self.unitcell) * round(abs(np.linalg.det(self.supercell_matrix)))
+        check_structure(self.unitcell)
+        sizes = [_size(matrix) for matrix in (self.primitive_matrix, self.supercell_matrix)]
+        n_primitive, n_atoms = (round(len(self.unitcell) * size) for size in sizes)
         shape = self.force_constants.shape
-        if shape[1:] != (n_atoms, 3, 3) or not np.isfinite(self.force_constants).all():
-            raise ValueError(f"force constants of shape {shape} for {n_atoms} atoms")
+        if shape != (n_primitive, n_atoms, 3, 3) or not np.isfinite(self.force_constants).all():
+            raise ValueError(
+                f"force constants of shape {shape} for {n_primitive} and {n_atoms} atoms"
+            )
 
     def phonopy(self) -> Phonopy:
         """Return a phonopy object that holds it."""
@@ -163,7 +179,7 @@ class TrainingData:
     curvatures : tuple of Curvature
         Second derivatives.
     held_out : frozenset of str
-        Reduced formulas that nothing is learnt from.
+        Reduced formulas that nothing is learned from.
     """
 
     frames: tuple[Frame, ...] = ()
@@ -193,7 +209,7 @@ class TrainingData:
         return TrainingData(self.frames, self.curvatures, frozenset(ranked[:number]))
 
     def part(self, held_out: bool) -> TrainingData:
-        """Return what is held out, or what is learnt from."""
+        """Return what is held out, or what is learned from."""
 
         def chosen(one: Frame | Curvature) -> bool:
             return (one.formula in self.held_out) == held_out
@@ -210,6 +226,36 @@ def join(parts: Iterable[TrainingData]) -> TrainingData:
         tuple(curvature for part in parts for curvature in part.curvatures),
         frozenset(name for part in parts for name in part.held_out),
     )
+
+
+def check_structure(atoms: Atoms) -> None:
+    """Refuse a structure that is no crystal: of no volume, or with atoms that are nowhere.
+
+    Raises
+    ------
+    ValueError
+        With what is wrong.
+    """
+    if not len(atoms):
+        raise ValueError("a structure has no atoms")
+    if not 1 <= atoms.numbers.min() <= atoms.numbers.max() <= MOST_PROTONS:
+        raise ValueError("a structure holds an element that there is not")
+    lengths = np.abs(np.concatenate([atoms.positions, atoms.cell.array]))
+    wrong = None
+    # Not a number compares as false.
+    if not (lengths < FARTHEST).all():
+        wrong = f"a position or lattice vector of {{}} is not a number, or beyond {FARTHEST:g} A"
+    elif abs(np.linalg.det(atoms.cell.array)) < LEAST_VOLUME * len(atoms):
+        wrong = "the cell of {} has no volume"
+    if wrong:
+        raise ValueError(wrong.format(atoms.get_chemical_formula()))
+
+
+def _size(matrix: np.ndarray) -> float:
+    """Return the volume of a cell in units of another; of a matrix that is none, raise."""
+    if np.shape(matrix) != (3, 3) or not np.isfinite(matrix).all():
+        raise ValueError(f"a cell is given by a matrix of shape {np.shape(matrix)}")
+    return float(abs(np.linalg.det(matrix)))
 
 
 def _share(formula: str, seed: int) -> int:

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import Field
 
 from mlphonon.crystal.supercell import random_superlattice
 from mlphonon.errors import TrainingError
+from mlphonon.training.data.settings import Distortions
 from mlphonon.training.data.waves import Waves
-from mlphonon.training.settings_file import Frozen
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -21,50 +20,6 @@ if TYPE_CHECKING:
 
 SYMPREC = 1e-5
 """A; phonopy's."""
-
-
-class Distortions(Frozen):
-    """How crystals are distorted.
-
-    Attributes
-    ----------
-    kinds : tuple of str
-        Taken in turn: ``"rattle"`` (every coordinate at random), ``"strain"`` (the cell at random,
-        and rattled), ``"thermal"`` (as at `temperature` by a potential's phonons), ``"modes"``
-        (along one of a potential's modes, imaginary ones first), ``"finite"`` (one atom, as
-        phonopy does).
-    per_crystal : int
-        Structures of each crystal (of kind ``"finite"`` as many as symmetry asks for).
-    amplitude : float
-        Standard deviation of each coordinate's displacement, A.
-    strain : float
-        Largest component of strain.
-    temperature : float
-        K.
-    distance : float
-        Displacement of kind ``"finite"``, A.
-    min_length : float
-        Least height of the supercells of kind ``"finite"``, A.
-    max_atoms : int
-        A crystal is repeated as often as it may, in a superlattice drawn at random.
-    seed : int
-        The same seed gives the same structures.
-    """
-
-    kinds: tuple[str, ...] = ("rattle", "strain")
-    per_crystal: int = Field(default=10, ge=1)
-    amplitude: float = Field(default=0.03, gt=0)
-    strain: float = Field(default=0.03, gt=0, lt=0.3)
-    temperature: float = Field(default=300.0, ge=0)
-    distance: float = Field(default=0.01, gt=0)
-    min_length: float = Field(default=10.0, gt=0)
-    max_atoms: int = Field(default=32, ge=1)
-    seed: int = 1
-
-    @property
-    def needs_phonons(self) -> bool:
-        """Whether a potential's phonons are asked for."""
-        return bool(set(self.kinds) & {"thermal", "modes"})
 
 
 def distort(
@@ -100,22 +55,6 @@ def distort(
                 start = _repeated(crystal, distortions.max_atoms, rng)
                 atoms = KINDS[kind](start, distortions, rng)
             yield _named(atoms, name, kind)
-
-
-def check_kinds(kinds: tuple[str, ...]) -> None:
-    """Refuse kinds that there are not.
-
-    Raises
-    ------
-    TrainingError
-        With those that there are.
-    """
-    known = [*KINDS, *WAVES, "finite"]
-    for kind in kinds:
-        if kind not in known:
-            raise TrainingError(
-                f"there is no kind of distortion '{kind}'", fix=f"take of {', '.join(known)}"
-            )
 
 
 def _named(atoms: Atoms, name: str, kind: str) -> Atoms:

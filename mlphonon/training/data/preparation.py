@@ -10,8 +10,9 @@ from mlphonon.crystal.crystal import read_crystals
 from mlphonon.errors import CrystalError
 from mlphonon.potentials.loading import load_potential
 from mlphonon.reporter import Reporter
-from mlphonon.training.data.generation import Distortions, distort
-from mlphonon.training.data.labelling import write_structures
+from mlphonon.training.data.generation import distort
+from mlphonon.training.data.label_files import write_structures
+from mlphonon.training.data.settings import Distortions
 from mlphonon.training.data.substitution import at_best_volume, substitute
 from mlphonon.workflow import compute_phonons
 
@@ -34,7 +35,7 @@ class Preparation:
     substitutes : int
         New crystals to add, made by exchanging elements.
     reporter : Reporter
-        Is told what is being done.
+        Told what is being done.
     """
 
     distortions: Distortions

@@ -14,6 +14,7 @@ from mlphonon.force_constants.cells import to_ase
 from mlphonon.force_constants.displacements import displaced_structures
 from mlphonon.readers.classic_phonopy import is_archive, read_classic
 from mlphonon.readers.folder import (
+    find_calculations,
     holds_calculation,
     is_part_of_calculation,
     load_calculation,
@@ -21,6 +22,7 @@ from mlphonon.readers.folder import (
 )
 from mlphonon.readers.phonopy_calculation import load_phonopy
 from mlphonon.readers.reading import reading
+from mlphonon.readers.structures import iterate_structures
 from mlphonon.training.data.frame import UNKNOWN, Curvature, Frame, Origin, TrainingData
 from mlphonon.training.data.store import read_data
 
@@ -40,7 +42,7 @@ SMALL = 0.1
 def read_sources(
     paths: list[Path], functional: str = UNKNOWN, code: str = UNKNOWN
 ) -> list[TrainingData]:
-    """Read everything that can be learnt from in files and folders.
+    """Read everything that can be learned from in files and folders.
 
     Files of training data, folders of phonopy and phono3py (or one file of theirs), ASE databases,
     and whatever ASE reads with energies and forces.
@@ -48,7 +50,8 @@ def read_sources(
     Parameters
     ----------
     paths : list of Path
-        Files or folders; two files of one phonopy calculation count once.
+        Files or folders, which are searched at any depth; two files of one phonopy calculation
+        count once.
     functional, code : str
         Of those that do not say.
 
@@ -57,40 +60,48 @@ def read_sources(
     TrainingError
         If one cannot be read or holds no labels.
     """
-    found, folders = [], set()
+    found: list[TrainingData] = []
+    seen: set[Path] = set()
     for path in paths:
-        if not path.exists():
+        if not (path.is_file() or path.is_dir()):
             raise TrainingError(f"there is no file {path}")
-        folder = _calculation_folder(path)
-        if folder is not None:
-            if folder.resolve() in folders:
-                continue
-            folders.add(folder.resolve())
         try:
-            found.append(_read(path, folder, Origin(str(path), functional, code)))
+            if path.is_dir() or is_part_of_calculation(path):
+                for name, place in _calculations(path):
+                    if place.resolve() not in seen:
+                        seen.add(place.resolve())
+                        origin = Origin(str(place), functional, code)
+                        phonopy, pairs = load_calculation(place), load_pairs(place)
+                        found.append(_from_calculation(phonopy, pairs, name, origin))
+            else:
+                found.append(_read_file(path, Origin(str(path), functional, code)))
         except ResultError as error:
             raise TrainingError(str(error)) from error
     return found
 
 
-def _calculation_folder(path: Path) -> Path | None:
-    """Return the folder of the phonopy calculation that a path is, or is a part of."""
-    if path.is_dir():
-        return path
-    return path.parent if is_part_of_calculation(path) else None
+def _calculations(path: Path) -> list[tuple[str, Path]]:
+    """Return names and folders of the calculations in a folder, or of that a file is part of.
+
+    Raises
+    ------
+    TrainingError
+        If there is none.
+    """
+    folder = path if path.is_dir() else path.parent
+    places = find_calculations(folder) if path.is_dir() else [folder]
+    if not places or not holds_calculation(places[0]):
+        raise TrainingError(
+            f"{folder} holds no phonopy calculation",
+            "there is no phonopy_params.yaml, phonopy_disp.yaml or the like, nor a POSCAR with"
+            " FORCE_SETS, in it" + (" or in a folder in it" if path.is_dir() else ""),
+            "give files, or the folder that holds it",
+        )
+    own = folder.resolve().name
+    return [("/".join(place.relative_to(folder).parts) or own, place) for place in places]
 
 
-def _read(path: Path, folder: Path | None, origin: Origin) -> TrainingData:
-    if folder is not None:
-        if not holds_calculation(folder):
-            raise TrainingError(
-                f"{folder} holds no phonopy calculation",
-                "there is no phonopy_params.yaml, phonopy_disp.yaml or the like in it, nor a POSCAR"
-                " with FORCE_SETS",
-                "give files, or the folder that holds it",
-            )
-        name = folder.resolve().name
-        return _from_calculation(load_calculation(folder), load_pairs(folder), name, origin)
+def _read_file(path: Path, origin: Origin) -> TrainingData:
     if is_archive(path):
         classic = read_classic(path)
         return _from_calculation(classic.phonopy(), [], classic.name, origin)
@@ -98,24 +109,10 @@ def _read(path: Path, folder: Path | None, origin: Origin) -> TrainingData:
         return _from_calculation(load_phonopy(path), [], path.name.partition(".")[0], origin)
     if path.suffix in (".h5", ".hdf5"):
         return read_data(path)
-    frames = tuple(read_frame(atoms, origin) for atoms in _structures(path))
+    frames = tuple(read_frame(atoms, origin) for atoms in iterate_structures(path))
     if not frames:
         raise TrainingError(f"{path} holds no structure")
     return TrainingData(frames)
-
-
-def _structures(path: Path) -> Iterator[Atoms]:
-    """Yield the structures of a file, with what was computed of them."""
-    import ase.io
-
-    with reading(path):
-        if path.suffix == ".db":
-            from ase.db import connect
-
-            for row in connect(path).select():
-                yield row.toatoms(add_additional_information=True)
-            return
-        yield from ase.io.iread(path, index=":")
 
 
 def read_frame(atoms: Atoms, origin: Origin) -> Frame:
@@ -175,18 +172,19 @@ def _from_calculation(
     phonopy: Phonopy, pairs: list[tuple[Atoms, np.ndarray]], name: str, origin: Origin
 ) -> TrainingData:
     """Take the displaced supercells of a calculation, where it has forces, and its curvature."""
-    curvature = Curvature(
-        unitcell=to_ase(phonopy.unitcell),
-        supercell_matrix=np.asarray(phonopy.supercell_matrix),
-        primitive_matrix=np.asarray(phonopy.primitive_matrix),
-        force_constants=np.asarray(phonopy.force_constants),
-        crystal=name,
-        origin=origin,
-    )
     moved = [*_displaced(phonopy, origin), *pairs]
     dataset = phonopy.dataset or {}
     kind = "finite" if "first_atoms" in dataset else "random"
-    frames = [Frame(atoms, forces, None, None, name, kind, origin) for atoms, forces in moved]
+    with reading(Path(origin.source)):
+        curvature = Curvature(
+            unitcell=to_ase(phonopy.unitcell),
+            supercell_matrix=np.asarray(phonopy.supercell_matrix),
+            primitive_matrix=np.asarray(phonopy.primitive_matrix),
+            force_constants=np.asarray(phonopy.force_constants),
+            crystal=name,
+            origin=origin,
+        )
+        frames = [Frame(atoms, forces, None, None, name, kind, origin) for atoms, forces in moved]
     # Where both orders share a supercell, the single displacements come from both.
     once = {frame.fingerprint(): frame for frame in frames}
     # What is fitted to large displacements is an average, not the second derivative at rest.
@@ -212,6 +210,6 @@ def _check_response(one: dict[str, Any], origin: Origin) -> None:
     if not STIFFNESS[0] < stiffness < STIFFNESS[1]:
         raise TrainingError(
             f"a displaced atom in {origin.source} is pulled back by {stiffness:.3g} eV/A^2",
-            f"between {STIFFNESS[0]:g} and {STIFFNESS[1]:g} is believed; units or signs are wrong",
+            f"between {STIFFNESS[0]:g} and {STIFFNESS[1]:g} is physical; units or signs are wrong",
             "look at the file, or leave it out",
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlphonon.errors import TrainingError
+from mlphonon.io.atomic_files import write_whole
 from mlphonon.training.data.frame import Curvature, Frame, Origin, TrainingData
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ WORDS = ("crystal", "kind", "source", "functional", "code")
 def write_data(data: TrainingData, path: Path) -> str:
     """Write a file that appears whole or not at all, and return its SHA-256.
 
+    It is made in memory: HDF5 that meets a full disk ends the process.
+
     Raises
     ------
     OSError
@@ -31,19 +34,17 @@ def write_data(data: TrainingData, path: Path) -> str:
     """
     import h5py
 
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with h5py.File(part, "w", track_order=True) as file:
-            file.attrs["format"] = FORMAT
-            file.attrs["units"] = "A, eV, eV/A, eV/A^3 (positive under tension), eV/A^2"
-            _texts(file, "held_out", sorted(data.held_out))
-            _write_frames(file.create_group("frames"), data.frames)
-            for number, curvature in enumerate(data.curvatures):
-                _write_curvature(file.create_group(f"curvatures/{number:06d}"), curvature)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return digest(path)
+    with h5py.File("memory", "w", driver="core", backing_store=False, track_order=True) as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["units"] = "A, eV, eV/A, eV/A^3 (positive under tension), eV/A^2"
+        _texts(file, "held_out", sorted(data.held_out))
+        _write_frames(file.create_group("frames"), data.frames)
+        for number, curvature in enumerate(data.curvatures):
+            _write_curvature(file.create_group(f"curvatures/{number:06d}"), curvature)
+        file.flush()
+        content = file.id.get_file_image()
+    write_whole(path, content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def digest(path: Path) -> str:
@@ -68,13 +69,16 @@ def read_data(path: Path) -> TrainingData:
         with h5py.File(path, "r") as file:
             if file.attrs.get("format") != FORMAT:
                 raise ValueError(f"its format is {file.attrs.get('format')}, not {FORMAT}")
-            curvatures = [_read_curvature(group) for group in file.get("curvatures", {}).values()]
+            groups = file["curvatures"].values() if "curvatures" in file else ()
+            curvatures = [_read_curvature(group) for group in groups]
             frames = tuple(_read_frames(file["frames"]))
             return TrainingData(frames, tuple(curvatures), frozenset(_words(file["held_out"])))
-    # h5py meets a damaged file with several kinds of exceptions.
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    # h5py meets a damaged file with any exception there is.
+    except Exception as error:
         raise TrainingError(
-            f"cannot read training data from {path}", str(error), "make it again"
+            f"cannot read training data from {path}",
+            (str(error).splitlines() or [type(error).__name__])[0],
+            "make it again",
         ) from error
 
 
@@ -101,33 +105,92 @@ def _write_frames(group: Any, frames: tuple[Frame, ...]) -> None:
 def _read_frames(group: Any) -> list[Frame]:
     from ase import Atoms
 
-    ends = np.cumsum(group["counts"][:])
-    arrays = {name: group[name][:] for name in ("numbers", "positions", "forces")}
-    cells, energies, stresses = (group[name][:] for name in ("cells", "energies", "stresses"))
-    words = {word: _words(group[word]) for word in WORDS}
-    many = group["direction_counts"][:]
-    along_ends = np.cumsum(many * group["counts"][:])
-    along = {name: group[name][:] for name in ("directions", "responses")}
+    columns = _columns(group)
+    ends, bends = np.cumsum(columns["counts"]), np.cumsum(_n_rows(columns))
     frames = []
-    for i, end in enumerate(ends):
+    for i, (end, bend) in enumerate(zip(ends, bends, strict=True)):
         mine = slice(ends[i - 1] if i else 0, end)
-        shape = (many[i], len(arrays["numbers"][mine]) if many[i] else 0, 3)
-        curved = slice(along_ends[i - 1] if i else 0, along_ends[i])
-        atoms = Atoms(arrays["numbers"][mine], arrays["positions"][mine], cell=cells[i], pbc=True)
+        curved = slice(bends[i - 1] if i else 0, bend)
+        many, n_atoms = columns["direction_counts"][i], columns["counts"][i]
+        shape = (many, n_atoms if many else 0, 3)
+        energy, stress = columns["energies"][i], columns["stresses"][i]
+        numbers, positions = columns["numbers"][mine], columns["positions"][mine]
         frames.append(
             Frame(
-                atoms=atoms,
-                forces=arrays["forces"][mine],
-                energy=None if np.isnan(energies[i]) else float(energies[i]),
-                stress=None if np.isnan(stresses[i]).any() else stresses[i],
-                crystal=words["crystal"][i],
-                kind=words["kind"][i],
-                origin=Origin(*(words[word][i] for word in ("source", "functional", "code"))),
-                directions=along["directions"][curved].reshape(shape),
-                responses=along["responses"][curved].reshape(shape),
+                atoms=Atoms(numbers, positions, cell=columns["cells"][i], pbc=True),
+                forces=columns["forces"][mine],
+                energy=None if np.isnan(energy) else float(energy),
+                stress=None if np.isnan(stress).any() else stress,
+                crystal=columns["crystal"][i],
+                kind=columns["kind"][i],
+                origin=Origin(*(columns[word][i] for word in ("source", "functional", "code"))),
+                directions=columns["directions"][curved].reshape(shape),
+                responses=columns["responses"][curved].reshape(shape),
             )
         )
     return frames
+
+
+def _columns(group: Any) -> dict[str, Any]:
+    """Return the columns of all frames, once they are as long and of the types they must be.
+
+    Raises
+    ------
+    ValueError
+        With the name of one that is not.
+    """
+    columns: dict[str, Any] = {word: _words(group[word]) for word in WORDS}
+    for name in ("counts", "direction_counts", "numbers"):
+        columns[name] = _array(group[name], np.integer)
+    for name in ("positions", "forces", "cells", "energies", "stresses", "directions", "responses"):
+        columns[name] = _array(group[name], np.floating)
+    counts, many = columns["counts"], columns["direction_counts"]
+    n_frames, most = len(counts), len(columns["numbers"])
+    # Compared one by one first: sums of numbers this large would wrap around.
+    if n_frames and not (1 <= counts.min() <= counts.max() <= most):
+        raise ValueError("the numbers of atoms are not those of its structures")
+    if len(many) != n_frames or (
+        n_frames and not 0 <= many.min() <= many.max() <= len(columns["directions"])
+    ):
+        raise ValueError("the numbers of directions are not those of its structures")
+    n_atoms, n_rows = int(counts.sum()), int(_n_rows(columns).sum())
+    shapes = {
+        "numbers": (n_atoms,),
+        "positions": (n_atoms, 3),
+        "forces": (n_atoms, 3),
+        "cells": (n_frames, 3, 3),
+        "energies": (n_frames,),
+        "stresses": (n_frames, 3, 3),
+        "directions": (n_rows, 3),
+        "responses": (n_rows, 3),
+    }
+    for name, shape in shapes.items():
+        if columns[name].shape != shape:
+            raise ValueError(f"{name} has shape {columns[name].shape}, not {shape}")
+    for word in WORDS:
+        if len(columns[word]) != n_frames:
+            raise ValueError(f"{word} has {len(columns[word])} entries, not {n_frames}")
+    return columns
+
+
+def _n_rows(columns: dict[str, Any]) -> Any:
+    """Return how many rows of ``directions`` belong to each frame."""
+    return columns["direction_counts"] * columns["counts"]
+
+
+def _array(dataset: Any, kind: type) -> Any:
+    """Return an array of integers or of floating-point numbers as int64 or float64.
+
+    Raises
+    ------
+    ValueError
+        If it is of another type, or says it is larger than what is stored of it.
+    """
+    if not np.issubdtype(dataset.dtype, kind):
+        raise ValueError(f"{dataset.name} holds {dataset.dtype}")
+    if dataset.size and dataset.id.get_storage_size() < dataset.nbytes:
+        raise ValueError(f"{dataset.name} is not complete")
+    return dataset[:].astype(np.int64 if kind is np.integer else np.float64)
 
 
 def _write_curvature(group: Any, curvature: Curvature) -> None:
@@ -146,11 +209,13 @@ def _read_curvature(group: Any) -> Curvature:
     from ase import Atoms
 
     words = [str(group.attrs[word]) for word in ("source", "functional", "code")]
+    numbers = _array(group["numbers"], np.integer)
+    positions, cell = (_array(group[name], np.floating) for name in ("positions", "cell"))
     return Curvature(
-        unitcell=Atoms(group["numbers"][:], group["positions"][:], cell=group["cell"][:], pbc=True),
-        supercell_matrix=group["supercell_matrix"][:],
-        primitive_matrix=group["primitive_matrix"][:],
-        force_constants=group["force_constants"][:],
+        unitcell=Atoms(numbers, positions, cell=cell, pbc=True),
+        supercell_matrix=_array(group["supercell_matrix"], np.integer),
+        primitive_matrix=_array(group["primitive_matrix"], np.floating),
+        force_constants=_array(group["force_constants"], np.floating),
         crystal=str(group.attrs["crystal"]),
         origin=Origin(*words),
     )

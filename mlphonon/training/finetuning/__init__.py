@@ -1,1 +1,1 @@
-"""Teaching a potential that is already good what it does not know yet."""
+"""Fine-tuning: training that begins with a potential that is already good."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import copy
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,49 +10,53 @@ from typing import TYPE_CHECKING, Any
 from mlphonon.io.atomic_files import write_whole
 
 if TYPE_CHECKING:
+    import torch
+
+    from mlphonon.training.finetuning.inputs import FinetuneInputs
     from mlphonon.training.finetuning.job import FinetuneJob
-    from mlphonon.training.finetuning.request import Request
 
 MEANINGS = {
     "spectrum_THz": "distance of phonon spectra, held-out crystals (THz)",
     "curvature_THz": "error of frequencies along random directions, held-out crystals (THz)",
     "energy": "energy, held-out crystals (meV/atom)",
     "stress": "stress, held-out crystals (meV/A^3)",
-    "force_memory": "forces on old data that was not rehearsed (meV/A): forgetting",
+    "force_memory": "forces on old data that was not replayed (meV/A): forgetting",
 }
 """What is measured, in words; other names are forces (meV/A) by kind of distortion."""
 
 
-def write_card(job: FinetuneJob, request: Request, folder: Path) -> dict[str, Any]:
+def write_card(
+    job: FinetuneJob, inputs: FinetuneInputs, tuned: torch.nn.Module, sha256: str, folder: Path
+) -> dict[str, Any]:
     """Measure the potential before and after, and write ``card.json`` and ``CARD.md``.
 
     Parameters
     ----------
     job : FinetuneJob
         Knows how to judge.
-    request : Request
-        What was asked for.
+    inputs : FinetuneInputs
+        Data, and the potential before.
+    tuned : torch.nn.Module
+        The potential after.
+    sha256 : str
+        Of its file.
     folder : Path
-        Holds ``potential.model``, which this process has written itself.
+        Receives the card.
 
     Returns
     -------
     dict
-        What the card says.
+        The card.
     """
-    import torch
-
-    file = folder / "potential.model"
-    tuned = torch.load(file, weights_only=False).to(torch.float32)
     before, _ = job.judge(job.start.trainable())
-    after, _ = job.judge(tuned)
+    after, _ = job.judge(copy.deepcopy(tuned).float())
     card = {
         "potential": job.start.info.name,
         "potential_sha256": job.start.info.sha256,
         "functional": job.start.info.functional,
-        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        "data": str(request.data),
-        "replay": None if request.replay is None else str(request.replay),
+        "sha256": sha256,
+        "data": str(inputs.data),
+        "replay": None if inputs.replay is None else str(inputs.replay),
         "data_sha256": job.data_sha256,
         "samples": {name: len(samples) for name, samples in job.parts.items()},
         "before": before,
@@ -89,7 +93,7 @@ def _as_text(card: dict[str, Any]) -> str:
 
 Of {card["data"]} (SHA-256 of all data {card["data_sha256"]}): {card["samples"]["curved"]} samples
 with second derivatives and {card["samples"]["plain"]} without; {card["samples"]["replay"]} old
-ones rehearsed ({card["replay"] or "labelled by the potential itself"}).
+ones replayed ({card["replay"] or "labelled by the potential itself"}).
 
 `potential.model`: a MACE for mace's own `MACECalculator`, SHA-256 `{card["sha256"]}`. The settings
 are in `settings.json`, the course of the training in `log.csv`.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,14 +16,15 @@ import numpy as np
 
 from mlphonon.errors import TrainingError
 from mlphonon.io.atomic_files import write_whole
+from mlphonon.potentials.loading import FINETUNED
 from mlphonon.potentials.mace.architecture import save_weights
 from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
-from mlphonon.training.dataset import collate, device_of, edges_of, make_batches
-from mlphonon.training.finetuning.adapting import adapt, write_out
+from mlphonon.training.finetuning.adaptation import adapt, write_out
 from mlphonon.training.finetuning.curvature import frequency_errors, hessian_products
 from mlphonon.training.finetuning.phonon_error import spectrum_distances
-from mlphonon.training.finetuning.samples import Drawn, Sample, draw_batch
-from mlphonon.training.loss import training_loss
+from mlphonon.training.finetuning.samples import CurvatureBatch, Sample, draw_batch
+from mlphonon.training.graphs import collate, device_of, edges_of, make_batches
+from mlphonon.training.optimisation.loss import training_loss
 from mlphonon.training.validation import ErrorTable, measure_errors
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ CURVED_COST = 2.5
 
 
 @dataclass(frozen=True)
-class Batch:
+class SampleBatch:
     """Indices of samples of one part of the data."""
 
     part: str
@@ -48,7 +51,7 @@ class Batch:
 
 @dataclass
 class FinetuneJob:
-    """What is learnt and how it is judged.
+    """What is learned and how it is judged.
 
     Attributes
     ----------
@@ -59,7 +62,7 @@ class FinetuneJob:
     training, held_out : list of Sample
         New data to learn from and to be judged by.
     replay, memory : list of Sample
-        Old data that is rehearsed, and that it is asked for, to see whether it is forgotten.
+        Old data that is replayed, and that is kept back, to see how much is forgotten.
     curvatures : list of Curvature
         Held-out crystals with force constants; by their spectra the best weights are chosen.
     data_sha256 : str
@@ -88,7 +91,7 @@ class FinetuneJob:
 
     @cached_property
     def parts(self) -> dict[str, list[Sample]]:
-        """Samples by what a step on them costs and teaches."""
+        """Samples by what a step on them costs."""
         return {
             "curved": [sample for sample in self.training if sample.curved],
             "plain": [sample for sample in self.training if not sample.curved],
@@ -101,19 +104,19 @@ class FinetuneJob:
         self._begun = [p.detach().clone() for p in model.parameters() if p.requires_grad]
         return model
 
-    def batches(self, epoch: int) -> list[Batch]:
+    def batches(self, epoch: int) -> list[SampleBatch]:
         """Return the batches of an epoch, as many of one part side by side as there are processes.
 
         An epoch sees all new data once (more often if they are few), and after each of its steps
         `replay_steps` of old data, which goes round at its own pace.
         """
         n, rng = self.settings.processes, np.random.default_rng([self.settings.seed, epoch])
-        steps: list[list[Batch]] = []
+        steps: list[list[SampleBatch]] = []
         while len(steps) < LEAST_STEPS:
             steps += self._new_steps(n, rng)
         if not (self.replay and self.settings.replay_steps):
             return [batch for group in steps for batch in group]
-        old: list[list[Batch]] = []
+        old: list[list[SampleBatch]] = []
         while len(old) < len(steps) * self.settings.replay_steps:
             old += self._grouped("replay", n, rng)
         every = self.settings.replay_steps
@@ -124,7 +127,7 @@ class FinetuneJob:
         ]
         return [batch for group in mixed for batch in group]
 
-    def _new_steps(self, n: int, rng: np.random.Generator) -> list[list[Batch]]:
+    def _new_steps(self, n: int, rng: np.random.Generator) -> list[list[SampleBatch]]:
         """Return one pass through the new data."""
         parts = [self._grouped(part, n, rng) for part in ("curved", "plain")]
         steps = parts[0] + parts[1]
@@ -134,7 +137,7 @@ class FinetuneJob:
             )
         return [steps[i] for i in rng.permutation(len(steps))]
 
-    def _grouped(self, part: str, n: int, rng: np.random.Generator) -> list[list[Batch]]:
+    def _grouped(self, part: str, n: int, rng: np.random.Generator) -> list[list[SampleBatch]]:
         samples = self.parts[part]
         if not samples:
             return []
@@ -143,10 +146,10 @@ class FinetuneJob:
         found = make_batches(edges, round(self.settings.edges_per_batch / cost), rng)
         # A few are taken twice, so that every process has one.
         found += found[: -len(found) % n]
-        batches = [Batch(part, indices) for indices in found]
+        batches = [SampleBatch(part, indices) for indices in found]
         return [batches[i : i + n] for i in range(0, len(batches) - n + 1, n)]
 
-    def loss(self, model: torch.nn.Module, batch: Batch, seed: Sequence[int]) -> torch.Tensor:
+    def loss(self, model: torch.nn.Module, batch: SampleBatch, seed: Sequence[int]) -> torch.Tensor:
         """Return the errors of a batch, and the pull to where the weights began."""
         samples = [self.parts[batch.part][i] for i in batch.indices]
         if batch.part == "curved":
@@ -164,11 +167,11 @@ class FinetuneJob:
     def _curved_loss(
         self, model: torch.nn.Module, samples: list[Sample], rng: np.random.Generator
     ) -> torch.Tensor:
-        drawn = draw_batch(samples, rng, device_of(model))
-        predicted, errors = curvature_errors(model, drawn)
-        frame_weight = drawn.graphs.weight[drawn.graphs.batch]
+        batch = draw_batch(samples, rng, device_of(model))
+        predicted, errors = curvature_errors(model, batch)
+        frame_weight = batch.graphs.weight[batch.graphs.batch]
         curvature = self.settings.loss.curvature * (frame_weight * errors).mean()
-        return curvature + training_loss(self.settings.loss, drawn.graphs, predicted)
+        return curvature + training_loss(self.settings.loss, batch.graphs, predicted)
 
     def _distance(self, model: torch.nn.Module) -> torch.Tensor:
         moved = [p for p in model.parameters() if p.requires_grad]
@@ -220,25 +223,59 @@ class FinetuneJob:
         limit = round(self.settings.edges_per_batch / CURVED_COST)
         total, count = 0.0, 0
         for indices in make_batches(edges_of([sample.graph for sample in samples]), limit):
-            drawn = draw_batch(
+            batch = draw_batch(
                 [samples[i] for i in indices], np.random.default_rng(0), device_of(model)
             )
-            _, errors = curvature_errors(model, drawn)
+            _, errors = curvature_errors(model, batch)
             total, count = total + float(errors.detach().sum()), count + len(errors)
         return total / count
 
     def write(self, model: torch.nn.Module, folder: Path) -> None:
-        """Write ``potential.model`` for mace's own calculator, and the weights by themselves."""
+        """Write the model that is trained; see `write_model`."""
+        self.write_model(self._plain(model), folder)
+
+    def write_model(self, tuned: torch.nn.Module, folder: Path) -> str:
+        """Write ``potential.model`` for mace's own calculator, and the weights by themselves.
+
+        Parameters
+        ----------
+        tuned : torch.nn.Module
+            A MACE of the starting potential's shape.
+        folder : Path
+            Receives both, and the settings.
+
+        Returns
+        -------
+        str
+            SHA-256 of ``potential.model``.
+        """
         import torch
 
-        whole = self._plain(model)
-        part = folder / ".potential.model.part"
-        torch.save(whole, part)
-        part.replace(folder / "potential.model")
+        buffer = io.BytesIO()
+        torch.save(tuned, buffer)
+        write_whole(folder / FINETUNED, buffer.getvalue())
         if self.start.architecture is not None:
-            save_weights(whole, self.start.architecture, folder)
+            save_weights(tuned, self.start.architecture, folder)
         settings = self.settings.model_dump(mode="json")
         write_whole(folder / "settings.json", json.dumps(settings, indent=1) + "\n")
+        return hashlib.sha256(buffer.getvalue()).hexdigest()
+
+    def model_of(self, weights: list[torch.Tensor]) -> torch.nn.Module:
+        """Return the fine-tuned potential, in float64, that some of the trained weights make.
+
+        Parameters
+        ----------
+        weights : list of Tensor
+            Of all parameters of the trained model that move, in its order.
+        """
+        import torch
+
+        model = self.build()
+        moving = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        with torch.no_grad():
+            for parameter, value in zip(moving, weights, strict=True):
+                parameter.copy_(value)
+        return self._plain(model)
 
     def _plain(self, model: torch.nn.Module) -> torch.nn.Module:
         settings = self.settings
@@ -246,11 +283,11 @@ class FinetuneJob:
 
 
 def curvature_errors(
-    model: torch.nn.Module, drawn: Drawn
+    model: torch.nn.Module, batch: CurvatureBatch
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
     """Return what a model says of a batch, and the errors of frequencies it implies, THz."""
-    predicted, products = hessian_products(model, drawn.graphs, drawn.directions)
-    return predicted, frequency_errors(products, drawn.responses, drawn.masses, drawn.graphs.batch)
+    predicted, products = hessian_products(model, batch.graphs, batch.directions)
+    return predicted, frequency_errors(products, batch.responses, batch.masses, batch.graphs.batch)
 
 
 def _errors(model: torch.nn.Module, samples: list[Sample]) -> ErrorTable:

@@ -1,4 +1,4 @@
-"""What a potential knew before: its own labels, where its training data cannot be had."""
+"""Old data to replay: self-labelled, where a potential's training data cannot be had."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_STRUCTURES = 300
 
 
 def sample_structures(elements: frozenset[int], count: int, seed: int = 1) -> list[Atoms]:
-    """Draw structures of known elements from those that the embedded potential was taught with."""
+    """Draw structures of known elements from those that the embedded potential was trained on."""
     import ase.io
 
     packed = resources.files("mlphonon.potentials") / "embedded" / "simple_lattices.extxyz.gz"
@@ -33,7 +33,7 @@ def sample_structures(elements: frozenset[int], count: int, seed: int = 1) -> li
     return [known[i] for i in sorted(order)]
 
 
-def own_labels(start: Start) -> TrainingData:
-    """Let a potential label simple crystals itself, so that it keeps its opinion of them."""
+def self_labelled(start: Start) -> TrainingData:
+    """Let a potential label simple crystals itself, so that it stays as it is on them."""
     structures = sample_structures(start.info.elements or frozenset(), MOST_STRUCTURES)
     return labelled_data(structures, start.potential())

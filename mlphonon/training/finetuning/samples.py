@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from mlphonon.training.data.frame import Curvature, Frame, TrainingData
-from mlphonon.training.dataset import collate
+from mlphonon.training.graphs import collate
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -69,13 +69,8 @@ def make_samples(data: TrainingData, start: Start, kinds: dict[str, float]) -> l
 
 
 def _of_frame(frame: Frame, start: Start, weight: float) -> Sample:
-    known: dict[str, float | np.ndarray] = {"forces": frame.forces}
-    if frame.energy is not None:
-        known["energy"] = frame.energy
-    if frame.stress is not None:
-        known["stress"] = frame.stress
     return Sample(
-        graph=start.graph(frame.atoms, known, weight),
+        graph=start.graphs.of_frame(frame, weight),
         kind=frame.kind,
         masses=_single(frame.atoms.get_masses()),
         directions=_single(frame.directions),
@@ -89,7 +84,7 @@ def _of_curvature(curvature: Curvature, start: Start, weight: float) -> Sample:
     hessian = full.transpose(0, 2, 1, 3).reshape(3 * n_atoms, 3 * n_atoms)
     nothing = torch.empty((0, n_atoms, 3))
     return Sample(
-        graph=start.graph(supercell, {}, weight),
+        graph=start.graphs.graph(supercell, {}, weight),
         kind=FORCE_CONSTANTS,
         masses=_single(supercell.get_masses()),
         directions=nothing,
@@ -114,7 +109,7 @@ def _single(values: Any) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class CurvatureBatch:
     """A batch of graphs and a direction for each, with what is expected along it."""
 
     graphs: Any
@@ -125,10 +120,10 @@ class Drawn:
 
 def draw_batch(
     samples: Sequence[Sample], rng: np.random.Generator, device: torch.device | str = "cpu"
-) -> Drawn:
+) -> CurvatureBatch:
     """Join samples whose second derivatives are known, each with a direction."""
     drawn = [sample.draw(rng) for sample in samples]
-    return Drawn(
+    return CurvatureBatch(
         collate([sample.graph for sample in samples], device),
         torch.cat([sample.masses for sample in samples]).to(device),
         torch.cat([way for way, _ in drawn]).to(device),

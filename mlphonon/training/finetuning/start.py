@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from mlphonon.errors import TrainingError
 from mlphonon.potentials.loading import load_potential
 from mlphonon.potentials.mace.architecture import MaceArchitecture, read_architecture
 from mlphonon.potentials.mace.mace_potential import MacePotential, WeightsInfo
 from mlphonon.potentials.potential import DescriptorPotential, TrainablePotential
+from mlphonon.training.graphs import GraphBuilder
 
 if TYPE_CHECKING:
     import torch
-    from ase import Atoms
-    from mace.data import AtomicData
 
     from mlphonon.potentials.potential import PotentialInfo
     from mlphonon.potentials.training_space import TrainingSpace
@@ -39,7 +37,7 @@ class Start:
     architecture : MaceArchitecture, optional
         Where the potential is stored as weights and architecture.
     training_space : TrainingSpace, optional
-        The environments it was taught.
+        The environments it was trained on.
     """
 
     model: torch.nn.Module
@@ -66,29 +64,15 @@ class Start:
             dtype="float32",
         )
 
-    def graph(self, atoms: Atoms, labels: dict[str, Any], weight: float = 1.0) -> AtomicData:
-        """Return a float32 graph with labels (``energy``, ``forces``, ``stress``)."""
-        from mace.data import AtomicData, Configuration
-        from mace.tools import AtomicNumberTable
-        from mace.tools.torch_tools import default_dtype
-
-        zeros = {"energy": 0.0, "forces": np.zeros((len(atoms), 3)), "stress": np.zeros((3, 3))}
-        configuration = Configuration(
-            atomic_numbers=atoms.numbers,
-            positions=atoms.positions,
-            properties=zeros | labels,
-            property_weights={name: float(name in labels) for name in zeros},
-            cell=atoms.cell.array,
-            pbc=(True, True, True),
-            weight=weight,
+    @cached_property
+    def graphs(self) -> GraphBuilder:
+        """Makes its graphs."""
+        return GraphBuilder(
+            elements=tuple(int(z) for z in self.model.atomic_numbers),
+            r_max=float(self.model.r_max),
             head=self.head,
+            heads=tuple(getattr(self.model, "heads", None) or [self.head]),
         )
-        table = AtomicNumberTable([int(z) for z in self.model.atomic_numbers])
-        heads = list(getattr(self.model, "heads", None) or [self.head])
-        with default_dtype("float32"):
-            return AtomicData.from_config(
-                configuration, z_table=table, cutoff=float(self.model.r_max), heads=heads
-            )
 
 
 def load_start(potential: str, head: str | None = None, allow_pickle: bool = False) -> Start:
@@ -105,7 +89,7 @@ def load_start(potential: str, head: str | None = None, allow_pickle: bool = Fal
         raise TrainingError(
             f"potential '{potential}' cannot be fine-tuned here",
             f"it is of backend '{loaded.info.backend}', and only MACE is trained",
-            "take a MACE (see 'mlphonon potentials list'), or label with it and teach a MACE",
+            "take a MACE (see 'mlphonon potentials list'), or label with it and train a MACE",
         )
     architecture = _architecture(potential)
     space = loaded.training_space if isinstance(loaded, DescriptorPotential) else None

@@ -65,6 +65,15 @@ def test_it_may_be_the_folder_itself_and_is_pinned(
     assert file_digests(found, folder) != before
 
 
+def test_calculations_in_folders_of_folders_are_named_by_the_way_to_them(
+    rocksalt_phonons: Phonons, tmp_path: Path
+) -> None:
+    for place in ("a/salt", "b/salt"):
+        rocksalt_phonons.save(tmp_path / place)
+    found = find_reference("folder", tmp_path)
+    assert sorted(found.read(tmp_path)) == ["a_salt", "b_salt"]
+
+
 def test_what_is_no_calculation_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match=r"no phonopy calculation.*--data"):
         find_reference("folder", tmp_path)

@@ -20,7 +20,7 @@ from mlphonon.training.curvature.judging import judge, summary
 from mlphonon.training.curvature.modes import ModeSpace
 from mlphonon.training.curvature.split import is_validation
 from mlphonon.training.data.folding import PeriodicConstants
-from mlphonon.training.loop import Trainer
+from mlphonon.training.optimisation.trainer import Trainer
 from mlphonon.training.packed_graphs import PackedGraphs
 from mlphonon.training.quick_mace import QuickMace
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from phonopy.file_IO import write_FORCE_SETS
 
 from mlphonon.errors import TrainingError
 from mlphonon.force_constants.cells import to_phonopy
+from mlphonon.readers.folder import find_calculations
 from mlphonon.training.data.checks import check_data, check_no_leak
 from mlphonon.training.data.frame import Frame, Origin, TrainingData, join
 from mlphonon.training.data.reading import read_sources
@@ -268,6 +270,25 @@ def test_a_phonopy_calculation_gives_frames_and_curvature(
     assert np.linalg.norm(curvature.force_constants[0, 0] / np.sqrt(3)) == pytest.approx(
         moved, rel=0.02
     )
+
+
+def test_calculations_are_found_at_any_depth(
+    calculation: Callable[[float], Path], tmp_path: Path
+) -> None:
+    folder = calculation(1.0)
+    for place in ("all/one/Cu", "all/two/deeper/Cu", "all/.hidden/Cu"):
+        shutil.copytree(folder, tmp_path / place)
+    (tmp_path / "all" / "again").symlink_to(tmp_path / "all" / "one")
+    (tmp_path / "all" / "nothing").mkdir()
+    assert [place.relative_to(tmp_path).as_posix() for place in find_calculations(tmp_path)] == [
+        "Cu-fcc",
+        "all/one/Cu",
+        "all/two/deeper/Cu",
+    ]
+    found = read_sources([tmp_path / "all", tmp_path / "all" / "one"])
+    names = [curvature.crystal for data in found for curvature in data.curvatures]
+    assert names == ["one/Cu", "two/deeper/Cu"]
+    assert [len(data.frames) for data in found] == [1, 1]
 
 
 @pytest.mark.parametrize("factor", [-1.0, 1000.0])

@@ -15,12 +15,13 @@ from mlphonon.errors import TrainingError
 from mlphonon.training.data.checks import check_data
 from mlphonon.training.data.dft import load_code
 from mlphonon.training.data.frame import TrainingData, join
-from mlphonon.training.data.generation import Distortions, distort
-from mlphonon.training.data.labelling import files_to_label, label_files
+from mlphonon.training.data.generation import distort
+from mlphonon.training.data.label_files import files_to_label, label_files
 from mlphonon.training.data.reading import read_sources
+from mlphonon.training.data.settings import Distortions
 from mlphonon.training.data.store import write_data
-from mlphonon.training.finetuning.finetune import finetune
-from mlphonon.training.finetuning.request import Request
+from mlphonon.training.finetuning.compute import finetune
+from mlphonon.training.finetuning.inputs import FinetuneInputs
 from mlphonon.training.finetuning.settings import FinetuneSettings
 from tests.training.data.test_labelling import write_settings
 
@@ -64,7 +65,7 @@ def test_four_displaced_cells_are_labelled_collected_and_learnt(
     assert np.abs(frame.forces.sum(axis=0)).max() < 1e-3
     write_data(TrainingData(data.frames), tmp_path / "data.h5")
     quick = FinetuneSettings(epochs=40, replay_steps=0, warmup_steps=1)
-    card = finetune(Request(tmp_path / "data.h5"), quick, tmp_path / "tuned")
+    card = finetune(FinetuneInputs(tmp_path / "data.h5"), quick, tmp_path / "tuned")
     assert card["samples"]["plain"] == 4
     lines = (tmp_path / "tuned" / "log.csv").read_text().splitlines()
     losses = [float(line.split(",")[4]) for line in lines[1:]]

@@ -9,9 +9,9 @@ from ase.build import bulk
 
 from mlphonon import Phonons, compute_phonons
 from mlphonon.crystal.supercell import random_superlattice
-from mlphonon.errors import TrainingError
 from mlphonon.potentials.potential import Potential
-from mlphonon.training.data.generation import Distortions, check_kinds, distort
+from mlphonon.training.data.generation import distort
+from mlphonon.training.data.settings import Distortions
 from mlphonon.training.data.waves import Waves
 from mlphonon.units import BOLTZMANN, EV_PER_THZ
 
@@ -135,5 +135,7 @@ def test_finite_displacements_are_phonopys() -> None:
 
 
 def test_a_kind_that_there_is_not_is_refused() -> None:
-    with pytest.raises(TrainingError, match="no kind of distortion 'ratle'"):
-        check_kinds(("rattle", "ratle"))
+    with pytest.raises(ValueError, match="no kind of distortion 'ratle'"):
+        Distortions(kinds=("rattle", "ratle"))
+    with pytest.raises(ValueError, match="at least one kind"):
+        Distortions(kinds=())

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from mlphonon.errors import TrainingError
+from mlphonon.errors import SettingsError, TrainingError
 from mlphonon.potentials.potential import Potential
 from mlphonon.training.data.dft import load_code
 from mlphonon.training.data.frame import Origin
-from mlphonon.training.data.labelling import files_to_label, label, label_files
+from mlphonon.training.data.label_files import files_to_label, label_files
+from mlphonon.training.data.labelling import label
 from mlphonon.training.data.reading import read_frame
 
 
@@ -99,12 +100,12 @@ def test_a_code_that_cannot_run_is_said_in_a_line(tmp_path: Path) -> None:
     work = tmp_path / "work"
     with pytest.raises(TrainingError, match=r"'ase:espresso' is not understood"):
         load_code("ase:espresso", work)
-    with pytest.raises(TrainingError, match="cannot read settings"):
+    with pytest.raises(SettingsError, match="cannot read settings"):
         load_code(f"ase:espresso:{tmp_path}/none.yaml", work)
     with pytest.raises(TrainingError, match="there is no program 'pw-that-is-not"):
         load_code(write_settings(tmp_path, "pw-that-is-not.x"), work)
     (tmp_path / "bad.yaml").write_text("function: LDA")
-    with pytest.raises(TrainingError, match="wrong at 'functional'"):
+    with pytest.raises(SettingsError, match="'functional' of the DFT code"):
         load_code(f"ase:espresso:{tmp_path}/bad.yaml", work)
     (tmp_path / "none.yaml").write_text("functional: PBE")
     with pytest.raises(TrainingError, match="no calculator 'espreso'"):

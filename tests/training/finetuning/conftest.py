@@ -8,14 +8,21 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from ase.data import atomic_numbers
 
 from mlphonon.potentials.calculator import AsePotential
+from mlphonon.potentials.mace.architecture import save_weights
 from mlphonon.training.data.frame import Curvature, Origin, TrainingData, join
-from mlphonon.training.data.generation import Distortions, distort
-from mlphonon.training.data.labelling import label
+from mlphonon.training.data.generation import distort
+from mlphonon.training.data.labelling import label, labelled_data
 from mlphonon.training.data.reading import read_frame
+from mlphonon.training.data.settings import Distortions
 from mlphonon.training.data.store import write_data
+from mlphonon.training.finetuning.inputs import FinetuneInputs
+from mlphonon.training.finetuning.replay import sample_structures
 from mlphonon.training.finetuning.settings import FinetuneSettings
+from mlphonon.training.finetuning.start import load_start
+from tests.helpers.tiny_mace import TINY
 
 CONSTANTS = {"Cu": 3.61, "Al": 3.99, "Ni": 3.49, "Pd": 3.88, "Ag": 4.06}
 """EMT's lattice constants, A."""
@@ -25,7 +32,7 @@ WEAKER = 0.6
 """All labels are EMT's times this, so that there is something to learn that carries over."""
 
 
-def taught(symbol: str, number: int = 2, directions: int = 1) -> TrainingData:
+def labelled_metal(symbol: str, number: int = 2, directions: int = 1) -> TrainingData:
     """A metal, displaced and labelled."""
     wanted = Distortions(kinds=("rattle",), per_crystal=number, max_atoms=4, amplitude=0.05)
     made = list(distort(bulk(symbol, a=CONSTANTS[symbol]), symbol, wanted))
@@ -36,6 +43,8 @@ def taught(symbol: str, number: int = 2, directions: int = 1) -> TrainingData:
             (atoms.arrays, ("REF_forces", "REF_responses")),
         ):
             for name in names:
+                if name not in values:
+                    continue
                 values[name] = WEAKER * np.asarray(values[name])
     origin = Origin("EMT", "EMT", "ase")
     return TrainingData(tuple(read_frame(atoms, origin) for atoms in labelled))
@@ -44,16 +53,46 @@ def taught(symbol: str, number: int = 2, directions: int = 1) -> TrainingData:
 @pytest.fixture(scope="session")
 def metals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four metals to learn from, one held out."""
-    data = join([taught(symbol) for symbol in CONSTANTS])
+    data = join([labelled_metal(symbol) for symbol in CONSTANTS])
     data = TrainingData(data.frames, data.curvatures, frozenset({"Cu"}))
     path = tmp_path_factory.mktemp("metals") / "metals.h5"
     write_data(data, path)
     return path
 
 
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A MACE of these metals with random weights: what is tested is how it is trained."""
+    import torch
+
+    torch.manual_seed(5)
+    numbers = tuple(sorted(atomic_numbers[symbol] for symbol in CONSTANTS))
+    changes = {"atomic_numbers": numbers, "atomic_energies": (-3.0,) * len(numbers), "scale": 3.0}
+    shape = TINY.model_copy(update=changes)
+    folder = tmp_path_factory.mktemp("tiny")
+    save_weights(shape.build("float64"), shape, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Few crystals to replay, self-labelled."""
+    start = load_start("embedded")
+    elements = frozenset(atomic_numbers[symbol] for symbol in CONSTANTS)
+    structures = sample_structures(elements, 12)
+    path = tmp_path_factory.mktemp("old") / "old.h5"
+    write_data(labelled_data(structures, start.potential()), path)
+    return path
+
+
+@pytest.fixture
+def inputs(metals: Path, tiny: Path, old: Path) -> FinetuneInputs:
+    return FinetuneInputs(metals, str(tiny), replay=old)
+
+
 @pytest.fixture
 def quick() -> FinetuneSettings:
-    return FinetuneSettings(epochs=0.5, replay_steps=1, warmup_steps=2, edges_per_batch=1500)
+    return FinetuneSettings(epochs=0.2, replay_steps=1, warmup_steps=2, edges_per_batch=500)
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from mace.data import AtomicData, Configuration
 from mace.tools import AtomicNumberTable
 
 from mlphonon.potentials.mace.fused import fuse_convolutions
-from mlphonon.training.dataset import collate
 from mlphonon.training.finetuning.curvature import frequency_errors, hessian_products
+from mlphonon.training.graphs import collate
 from tests.helpers.springs import TO_THZ
 from tests.helpers.tiny_mace import TINY
 

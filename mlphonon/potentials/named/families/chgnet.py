@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 
-class BatchedCHGNet:
+class CHGNetBatches:
     """A CHGNet that evaluates batches.
 
     Parameters
@@ -46,7 +46,7 @@ class BatchedCHGNet:
         ]
 
 
-def make(weights: str, device: str, dtype: str) -> BatchedCHGNet:
+def make(weights: str, device: str, dtype: str) -> CHGNetBatches:
     """Return a CHGNet evaluator.
 
     Parameters
@@ -72,4 +72,4 @@ def make(weights: str, device: str, dtype: str) -> BatchedCHGNet:
     network.composition_model.fc.register_forward_pre_hook(
         lambda _module, inputs: (inputs[0].to(precision),)
     )
-    return BatchedCHGNet(network, device)
+    return CHGNetBatches(network, device)

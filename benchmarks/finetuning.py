@@ -233,9 +233,7 @@ def run_arm(arm: Arm, work: Path, potential: str) -> dict[str, float]:
     trainer = Trainer(job, folder)
     trainer.run()
     # The last weights, whether or not an epoch ended there.
-    with trainer.averaged() as model:
-        job.write(model, folder)
-    tuned = torch.load(folder / "potential.model", weights_only=False).float()
+    tuned = job.model_of(trainer.average).float()
     found = judge(job.start, tuned, work) | {"memory": job.judge(tuned)[0]["force_memory"]}
     result.write_text(json.dumps(found))
     return found

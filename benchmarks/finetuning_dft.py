@@ -65,9 +65,7 @@ def run_arm(left_out: str, work: Path, potential: str, steps: int) -> dict[str, 
         job.settings = settings.model_copy(update={"epochs": steps / len(job.batches(0))})
         trainer = Trainer(job, folder)
         trainer.run()
-        with trainer.averaged() as model:
-            job.write(model, folder)
-        tuned = torch.load(folder / "potential.model", weights_only=False).float()
+        tuned = job.model_of(trainer.average).float()
         named = MacePotential(tuned, WeightsInfo("tuned"), dtype="float32", head=job.start.head)
         found = distances(named, data)
         found["memory"] = job.judge(tuned)[0]["force_memory"]

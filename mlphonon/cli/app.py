@@ -24,11 +24,14 @@ from mlphonon.cli import (
 from mlphonon.cli.chatter import libraries_hushed
 from mlphonon.cli.crash_report import write_report
 from mlphonon.cli.options import renamed
-from mlphonon.errors import MlphononError, shortened
+from mlphonon.errors import LONGEST_PART, MlphononError, shortened
 from mlphonon.system.terminal import streams_escaped
 
 FAULT = 70
 """Exit code of a fault of ours, as in sysexits.h."""
+
+LONGEST_LINE = 3 * LONGEST_PART
+"""Characters of an error, whoever raised it."""
 
 app = typer.Typer(
     name="mlphonon",
@@ -121,7 +124,7 @@ def _flush() -> None:
 
 
 def _fail(message: str, code: int = 2) -> NoReturn:
-    print(f"mlphonon: {message}", file=sys.stderr)
+    print(f"mlphonon: {shortened(message, LONGEST_LINE)}", file=sys.stderr)
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

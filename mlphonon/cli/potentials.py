@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlphonon.cli.chatter import prints_dropped
-from mlphonon.cli.options import HeadOption
+from mlphonon.cli.options import DtypeOption, HeadOption
 from mlphonon.potentials.named.catalogue import (
     CatalogueEntry,
     family_of,
@@ -176,7 +176,7 @@ def check(
         typer.Option(help="Structure of elements that it knows; rock salt otherwise."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+    dtype: DtypeOption = "float64",
     head: HeadOption = None,
     allow_pickle: Annotated[
         bool,

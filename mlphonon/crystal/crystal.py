@@ -11,11 +11,11 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 
-from mlphonon.crystal.announced_counts import check_counts
 from mlphonon.crystal.canonical import canonical_setting
 from mlphonon.crystal.neighbours import pairs_within
 from mlphonon.crystal.periodic_table import F_BLOCK, period_and_group
-from mlphonon.errors import CrystalError, first_line
+from mlphonon.crystal.structure_files import read_structures
+from mlphonon.errors import CrystalError
 
 if TYPE_CHECKING:
     import spglib
@@ -103,22 +103,8 @@ def read_crystals(path: str | Path, symprec: float = 1e-5) -> list[Crystal]:
     CrystalError
         If the file cannot be read or a structure cannot be used.
     """
-    import ase.io
-
     path = Path(path)
-    if not path.is_file():
-        raise CrystalError(f"there is no file {path}", fix="give a CIF, POSCAR, extxyz...")
-    try:
-        check_counts(path)
-        images = ase.io.read(path, index=":")
-    # A parser meets damaged text with any exception there is; the user sees one line.
-    except Exception as error:
-        raise CrystalError(
-            f"cannot read a crystal from {path}", first_line(error), "check the file or its format"
-        ) from error
-    images = images if isinstance(images, list) else [images]
-    if not images:
-        raise CrystalError(f"{path} holds no structure")
+    images = read_structures(path)
     stem = path.stem if path.suffix else path.name
     names = [stem] if len(images) == 1 else [f"{stem}-{i + 1}" for i in range(len(images))]
     return [make_crystal(a, symprec, name) for a, name in zip(images, names, strict=True)]

@@ -18,6 +18,7 @@ from mlphonon.errors import MlphononError, ResultError
 from mlphonon.io.arrays import flatten, unflatten
 from mlphonon.io.atomic_files import write_folder
 from mlphonon.io.digests import check_digests, digests_of
+from mlphonon.io.npz import read_npz
 from mlphonon.system.late_binding import resolve
 
 if TYPE_CHECKING:
@@ -217,7 +218,6 @@ class ArrayResult(Result):
     def read_files(cls, folder: Path, summary: Mapping[str, Any]) -> Self:
         """Read the arrays back."""
         record: Any = get_type_hints(cls)["record"]
-        with np.load(folder / f"{cls.kind}.npz", allow_pickle=False) as found:
-            values = unflatten(cls, dict(found), leave_out=("record",))
+        values = unflatten(cls, read_npz(folder / f"{cls.kind}.npz"), leave_out=("record",))
         values["record"] = record.model_validate(summary["record"])
         return cls(**values)

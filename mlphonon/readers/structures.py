@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlphonon.crystal.announced_counts import check_counts
+from mlphonon.crystal.structure_files import check_counts
 from mlphonon.readers.reading import reading
 
 if TYPE_CHECKING:

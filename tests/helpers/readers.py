@@ -13,6 +13,9 @@ from mlphonon.force_constants.born import read_born
 from mlphonon.io.plain_yaml import read_settings_file
 from mlphonon.readers.folder import load_calculation, load_pairs
 from mlphonon.readers.phonopy_calculation import load_phonopy
+from mlphonon.screening.crystals.sources import read_sources as read_crystal_sources
+from mlphonon.training.data.reading import read_sources
+from mlphonon.training.data.store import read_data
 
 
 def _pairs(folder: Path) -> None:
@@ -42,5 +45,8 @@ READERS: dict[str, Callable[[Path], object]] = {
     "crystal.vasp:crystals": lambda folder: read_crystals(folder / "crystal.vasp"),
     "crystal.cif:crystals": lambda folder: read_crystals(folder / "crystal.cif"),
     "crystal.extxyz:crystals": lambda folder: read_crystals(folder / "crystal.extxyz"),
+    "data.h5:data": lambda folder: read_data(folder / "data.h5"),
+    "labelled.extxyz:data": lambda folder: read_sources([folder / "labelled.extxyz"]),
+    "entries.json:entries": lambda folder: list(read_crystal_sources([folder / "entries.json"])),
 }
 """``FILE:FOLDER`` -> what reads the folder."""

@@ -64,6 +64,11 @@ def test_what_the_user_can_mend(
     assert line.removeprefix("mlphonon: ").startswith(shown)
 
 
+def test_long_inputs_are_cut_whoever_complains(call: Call) -> None:
+    line = call("phonons", "a" * 5000).refusal()
+    assert len(line) < 2000
+
+
 def test_long_inputs_are_cut() -> None:
     text = "begin" + "x" * 10_000 + "end"
     assert len(format_error(text, text, text)) <= 3 * LONGEST_PART + 4

@@ -1,4 +1,4 @@
-"""Two thousand damaged files: an error in one line, or numbers; never a fault, a wait, or a flood.
+"""2,500 damaged files: an error in one line, or numbers; never a fault, a wait, or a flood.
 
 Each kind of file is read in a process of its own, which says what it is about to read.
 """
@@ -23,9 +23,12 @@ from ase.io import write
 from phono3py import Phono3py
 from phono3py.file_IO import write_FORCES_FC3
 from phonopy.file_IO import write_FORCE_CONSTANTS
+from pymatgen.io.ase import AseAtomsAdaptor
 
 from mlphonon.force_constants.cells import to_ase, to_phonopy
 from mlphonon.readers.folder import load_calculation
+from mlphonon.training.data.reading import read_sources
+from mlphonon.training.data.store import write_data
 from tests.helpers.crystals import wurtzite
 from tests.helpers.readers import READERS
 
@@ -50,6 +53,22 @@ def make_phono3py(folder: Path) -> None:
     phono3py.save(folder / "phono3py_disp.yaml", settings={"force_sets": False})
     forces = forces_of(phono3py.supercells_with_displacements)
     write_FORCES_FC3(phono3py.dataset, forces, filename=folder / "FORCES_FC3")
+
+
+def make_data(folder: Path, calculation: Path) -> None:
+    (data,) = read_sources([calculation])
+    write_data(data, folder / "data.h5")
+    moved = bulk("Cu", cubic=True)
+    moved.rattle(0.02, seed=1)
+    moved.calc = EMT()
+    moved.get_stress()
+    write(folder / "labelled.extxyz", [moved, moved])
+
+
+def make_entries(folder: Path) -> None:
+    structure = AseAtomsAdaptor.get_structure(wurtzite()).as_dict()
+    entries = [{"material_id": f"mp-{n}", "structure": structure, "e_hull": 0.1} for n in range(3)]
+    (folder / "entries.json").write_text(json.dumps(entries))
 
 
 def make_crystals(folder: Path) -> None:
@@ -84,6 +103,8 @@ def folders(
     (made["settings"] / "settings.yaml").write_text(
         "min_length: 12.5\nsupercell: [2, 2, 2]\nrelax: false\nmethod: displacements\n"
     )
+    make_data(made["data"], calculation)
+    make_entries(made["entries"])
     make_crystals(made["crystals"])
     make_crystals(made["born"])
     (made["born"] / "BORN").write_text(BORN)

@@ -70,6 +70,7 @@ def test_pipes_are_not_waited_for(call: Call, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.cif")
     os.mkfifo(tmp_path / "pipe.yaml")
     assert "no file" in call("phonons", "pipe.cif").refusal()
+    assert "there is no pipe.cif" in call("screen", "run", "pipe.cif").refusal()
     salt = EXAMPLES / "NaCl.cif"
     assert "not a file" in call("phonons", salt, "--settings", "pipe.yaml").refusal()
 
@@ -78,10 +79,16 @@ def test_pipes_are_not_waited_for(call: Call, tmp_path: Path) -> None:
     "options", [("--temperature", "1e308"), ("--temperature", "-1"), ("--snapshots", "1e12")]
 )
 def test_of_phonons_at_temperature(call: Call, options: tuple[str, ...]) -> None:
-    done = call("anharmonic", EXAMPLES / "NaCl.cif", *options, "--quiet")
+    done = call("phonons-at-temperature", EXAMPLES / "NaCl.cif", *options, "--quiet")
     assert done.code == 2
     assert "Traceback" not in done.err
     assert not done.new
+
+
+@pytest.mark.parametrize("mesh", ["1e308", "5000 2 2", "nan"])
+def test_of_thermal_conductivity(call: Call, mesh: str) -> None:
+    line = call("thermal-conductivity", EXAMPLES / "NaCl.cif", "--mesh", mesh, "--quiet").refusal()
+    assert "'mesh'" in line
 
 
 @pytest.mark.parametrize("settings", [SschaSettings, EffectiveSettings])

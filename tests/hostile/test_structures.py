@@ -30,6 +30,15 @@ def test_xyz_that_announces_more_atoms(name: str, number: str, tmp_path: Path) -
             read_crystals(path)
 
 
+@pytest.mark.parametrize("columns", ["999999999999", "9" * 5000])
+def test_xyz_that_announces_more_columns(columns: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.extxyz"
+    write(path, wurtzite())
+    path.write_text(path.read_text().replace("pos:R:3", f"pos:R:{columns}"))
+    with pytest.raises(CrystalError, match="columns"):
+        read_crystals(path)
+
+
 @pytest.mark.parametrize("counts", ["999999999 1", "-1 5", "2 " * 3000, "3 2"])
 def test_poscar_that_announces_more_atoms(counts: str, tmp_path: Path) -> None:
     path = tmp_path / "a.vasp"

@@ -158,6 +158,17 @@ def test_only_marked_folders_are_scratch(tmp_path: Path) -> None:
     refusal(lambda: load_code(settings_file(tmp_path), target), ResultError)
 
 
+def test_a_potential_is_not_written_over_by_what_is_made_of_it(call: Call, tmp_path: Path) -> None:
+    write_data(TrainingData((frame(), frame("Al"))), tmp_path / "data.h5")
+    (tmp_path / "mine").mkdir()
+    model = tmp_path / "mine" / "potential.model"
+    model.write_bytes(b"months of work")
+    for potential in ("mine", "mine/potential.model"):
+        line = call("finetune", "data.h5", "--potential", potential, "-o", "mine").refusal()
+        assert "would be written over" in line
+    assert model.read_bytes() == b"months of work"
+
+
 # Labels.
 
 

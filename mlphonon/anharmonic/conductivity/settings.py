@@ -11,6 +11,9 @@ from mlphonon.settings import PhononSettings
 from mlphonon.settings_base import Settings
 from mlphonon.temperatures import TemperatureGrid
 
+LARGEST = 1000
+"""A, of a mesh and of a cutoff; also the most q-points along an axis."""
+
 
 class ThermalConductivitySettings(Settings):
     """Everything that decides a thermal conductivity, apart from crystal and potential."""
@@ -66,6 +69,10 @@ class ThermalConductivitySettings(Settings):
     @classmethod
     def _check_lengths(cls, value: Any) -> Any:
         numbers = value if isinstance(value, tuple) else (value,)
-        if value is not None and not isinstance(value, str) and min(numbers) <= 0:
+        if value is None or isinstance(value, str):
+            return value
+        if min(numbers) <= 0:
             raise ValueError("must be above zero")
+        if max(numbers) > LARGEST:
+            raise ValueError(f"must not be above {LARGEST}")
         return value

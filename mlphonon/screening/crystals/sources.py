@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from mlphonon.crystal.structure_files import read_structures
 from mlphonon.errors import CrystalError
 from mlphonon.evaluation.references.structures import atoms_of
 
@@ -80,7 +81,7 @@ def check_paths(paths: Iterable[str | Path]) -> list[Path]:
     """
     asked = [Path(path) for path in paths]
     for path in asked:
-        if not path.exists():
+        if not (path.is_file() or path.is_dir()):
             raise CrystalError(f"there is no {path}", fix="give files or folders of crystals")
     return asked
 
@@ -176,16 +177,7 @@ def _of_database(path: Path) -> Iterator[Candidate]:
 
 
 def _of_file(path: Path) -> Iterator[Candidate]:
-    import ase.io
-
-    # A parser meets damaged text with any exception there is.
-    try:
-        images = ase.io.read(path, index=":")
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CrystalError(f"cannot read a crystal from {path}", reason) from error
-    if not images:
-        raise CrystalError(f"{path} holds no structure")
+    images = read_structures(path)
     for number, atoms in enumerate(images, start=1):
         plain = path.stem if len(images) == 1 else f"{path.stem}-{number}"
         yield Candidate(_name(atoms.info, plain), atoms, scalars(atoms.info))

@@ -59,8 +59,14 @@ def finetune(
     -------
     dict
         The card: errors before and after, data, settings, digests.
+
+    Raises
+    ------
+    TrainingError
+        If the result would take the place of the potential it begins with, or see `prepare`.
     """
     reporter = reporter or Silent()
+    _check_output(inputs, folder)
     with reporter.step("reading data and potential", None):
         job = prepare(inputs, settings, reporter.say)
     reporter.say(lambda: describe(job))
@@ -78,6 +84,17 @@ def finetune(
         outcome = write_training_space(job.start, tuned, trained_on(inputs, job), folder)
     reporter.say(outcome)
     return card
+
+
+def _check_output(inputs: FinetuneInputs, folder: Path) -> None:
+    """Refuse to write over the potential that is read: no second call could resume then."""
+    source = Path(inputs.potential)
+    if source.exists() and folder.resolve() in (source.resolve(), source.resolve().parent):
+        raise TrainingError(
+            f"the result would be written over the potential {source}",
+            f"it lies in the output folder {folder}",
+            "give another folder with -o",
+        )
 
 
 def prepare(

@@ -36,7 +36,7 @@ class FromScratchJob:
     architecture : MaceArchitecture
         The network.
     training, validation : list of AtomicData
-        What is learnt from, and what errors are measured on.
+        What is learned from, and what errors are measured on.
     validation_kinds : tuple of str
         How the latter were distorted.
     data_sha256 : str

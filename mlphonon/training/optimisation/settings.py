@@ -1,4 +1,4 @@
-"""Settings of a training run that do not depend on what is learnt, and the reason for each."""
+"""Settings of a training run that do not depend on what is learned, and the reason for each."""
 
 from __future__ import annotations
 

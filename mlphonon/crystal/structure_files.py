@@ -1,17 +1,58 @@
-"""Files that announce more atoms than they hold: ASE would make room for them, or look for ever."""
+"""Files of structures, which come from anybody, read by ASE."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlphonon.errors import CrystalError, first_line
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 LONGEST_LINE = 1 << 20
 """Characters of a line that are looked at."""
 
+MOST_COLUMNS = 10_000
+"""Of a property of atoms in extended XYZ."""
+
+_COLUMNS = re.compile(r":[A-Z]:(\d{1,4000})")
+"""Numbers of columns in a comment such as ``Properties=species:S:1:pos:R:3``."""
+
+
+def read_structures(path: Path) -> list[Atoms]:
+    """Read every structure in a file that ASE can read; at least one.
+
+    Raises
+    ------
+    CrystalError
+        If there is no such file (a pipe is none), or it cannot be read or holds no structure.
+    """
+    import ase.io
+
+    if not path.is_file():
+        raise CrystalError(f"there is no file {path}", fix="give a CIF, POSCAR, extxyz...")
+    # A parser meets damaged text with any exception there is; the user sees one line.
+    try:
+        check_counts(path)
+        images = ase.io.read(path, index=":")
+    except Exception as error:
+        raise CrystalError(
+            f"cannot read a crystal from {path}", first_line(error), "check the file or its format"
+        ) from error
+    images = images if isinstance(images, list) else [images]
+    if not images:
+        raise CrystalError(f"{path} holds no structure")
+    return images
+
 
 def check_counts(path: Path) -> None:
     """Refuse an XYZ file or a POSCAR that announces more atoms than lines follow.
+
+    ASE would make room for them, or look for the lines without end.
 
     Parameters
     ----------
@@ -41,7 +82,10 @@ def _check_xyz(lines: Iterator[str]) -> None:
         number += 1
         if not line.strip() or line.startswith("VEC"):
             continue
-        _follow(int(line), 1, number, lines)
+        comment = next(lines, "")
+        if any(int(columns) > MOST_COLUMNS for columns in _COLUMNS.findall(comment)):
+            raise ValueError(f"line {number + 1} announces more than {MOST_COLUMNS} columns")
+        _follow(int(line), 0, number + 1, lines)
         number += 1 + int(line)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import mlphonon
+from tests.helpers.skips import unknown_skips
 
 PACKAGE = Path(mlphonon.__file__).parent
 FAMILIES = sorted((PACKAGE / "potentials" / "named" / "families").glob("*.py"))
@@ -51,3 +52,9 @@ def test_adapters_run_where_mlphonon_is_not(path: Path) -> None:
             imported.add(str(node.module).split(".")[0])
     assert imported
     assert "mlphonon" not in imported
+
+
+def test_skips_are_known_by_their_whole_reason() -> None:
+    known = ["root writes anywhere", "no phonopy-examples in /data"]
+    unknown = ["root writes anywhere today", "could not import 'parsl'"]
+    assert unknown_skips([*known, *unknown]) == unknown

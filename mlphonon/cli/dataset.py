@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlphonon.cli.options import DeviceOption, PickleOption, QuietOption
+
 if TYPE_CHECKING:
     from mlphonon.training.data.frame import TrainingData
 
@@ -42,7 +44,7 @@ def generate_structures(
         int, typer.Option(min=0, help="Crystals to add by exchanging elements for relatives.")
     ] = 0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same structures.")] = 1,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Make structures to be labelled: crystals repeated, displaced and strained."""
     from mlphonon.cli.progress import TerminalReporter
@@ -81,13 +83,10 @@ def label_structures(
         int,
         typer.Option(min=0, help="Second derivatives along so many random directions, as well."),
     ] = 0,
-    device: Annotated[str, typer.Option(help="Where a potential runs: auto, cpu, cuda.")] = "auto",
-    allow_pickle: Annotated[
-        bool,
-        typer.Option("--allow-pickle", help="Load a pickled potential that nothing vouches for."),
-    ] = False,
+    device: DeviceOption = "auto",
+    allow_pickle: PickleOption = False,
     seed: Annotated[int, typer.Option(help="Of the directions.")] = 1,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Label structures by a potential or a DFT code; the same command resumes what was stopped."""
     from mlphonon.cli.progress import TerminalReporter

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from mlphonon.cli.options import HeadOption, PickleOption, QuietOption
+
 
 def finetune_command(
     data: Annotated[Path, typer.Argument(help="Data set of 'mlphonon dataset build'.")],
@@ -37,12 +39,9 @@ def finetune_command(
             help="Leave out crystals with elements that the potential does not know.",
         ),
     ] = False,
-    head: Annotated[str | None, typer.Option(help="Of a potential with several.")] = None,
-    allow_pickle: Annotated[
-        bool,
-        typer.Option("--allow-pickle", help="Load a pickled potential that nothing vouches for."),
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+    head: HeadOption = None,
+    allow_pickle: PickleOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Fine-tune a potential on a data set; the same command resumes a run that was stopped."""
     from mlphonon.training.finetuning.settings import FinetuneSettings

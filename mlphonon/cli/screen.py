@@ -137,7 +137,7 @@ def run_screen(
             _enter_only(campaign, plan, crystals, reporter)
         else:
             _compute(campaign, plan, crystals, reporter)
-        digest = plan.calculation().digest()
+        digest = campaign.calculation(plan).digest()
     typer.echo("\n".join(_status_lines(campaign.status(digest))))
 
 
@@ -175,7 +175,7 @@ def _compute(
                 _say_failure(outcome, reporter)
                 if intake.has_ended:
                     break
-        counts = campaign.status(plan.calculation().digest()).counts
+        counts = campaign.status(campaign.calculation(plan).digest()).counts
         with reporter.step("screening", counts["waiting"] + counts["running"]) as advance:
             for outcome in outcomes:
                 advance(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor
 from contextlib import nullcontext
 from functools import cached_property, partial
 from itertools import chain, islice
@@ -88,6 +88,7 @@ class Campaign:
         self._reporter = reporter or Silent()
         self._address, self._asked_folder = Store(store, self._reporter.say), folder
         self._create = create
+        self._latest: tuple[CampaignPlan, Calculation] | None = None
         if create and self._address.is_to_be_made:
             # It is made when something is entered, so that a refused start leaves none behind.
             check_writable(Path(folder or self._address.default_folder or ""))
@@ -203,11 +204,12 @@ class Campaign:
         first = list(islice(coming, 1))
         start = executor_of(site) if executor is None else nullcontext(executor)
         with start as chosen, checkers() as pool:
-            if first and executor is None and site.parsl is None:
-                # Loading takes seconds, and here it is loaded too, for its digest.
-                for _ in range(site.workers):
+            here = executor is None and site.parsl is None
+            if first and here:
+                # One says what it has loaded (below); the others are ready when there is work.
+                for _ in range(site.workers - 1):
                     chosen.submit(load_potential_early, plan)
-            calculation = self._enter(plan)
+            calculation = self._enter(plan, chosen if here else None)
             folder = Folder(self._home.resolve()).prepare()
             enter = partial(take_in, self._store, chain(first, coming), calculation, pool)
             cancel = partial(pool.shutdown, cancel_futures=True)
@@ -275,9 +277,42 @@ class Campaign:
         """Let crystals that failed, for one cause or any, wait again; return how many."""
         return self._store.run(lambda c: retry(c, find_calculation(c, calculation).digest(), cause))
 
-    def _enter(self, plan: CampaignPlan) -> Calculation:
-        with self._reporter.step("loading the potential", None):
-            calculation = plan.calculation()
+    def calculation(self, plan: CampaignPlan, workers: Executor | None = None) -> Calculation:
+        """Return what a plan computes, of whatever site.
+
+        Parameters
+        ----------
+        plan : CampaignPlan
+            What is asked to be computed; the last one is known by then.
+        workers : Executor, optional
+            Of this machine; loads a potential that is given by its name, which takes seconds and
+            hundreds of MB. This process does otherwise.
+
+        Raises
+        ------
+        MlphononError
+            If the potential cannot be loaded, or a temperature cannot be.
+        """
+        if self._latest is None or self._latest[0] is not plan:
+            named = isinstance(plan.source.asked, str | os.PathLike)
+            try:
+                with self._reporter.step("loading the potential", None):
+                    found = (
+                        workers.submit(plan.calculation).result()
+                        if workers is not None and named
+                        else plan.calculation()
+                    )
+            except BrokenExecutor as error:
+                raise ResultError(
+                    "the process that loads the potential ended",
+                    str(error),
+                    "it may have run out of memory",
+                ) from error
+            self._latest = plan, found
+        return self._latest[1]
+
+    def _enter(self, plan: CampaignPlan, workers: Executor | None = None) -> Calculation:
+        calculation = self.calculation(plan, workers)
         self._store.run(lambda c: add_calculation(c, calculation))
         return calculation
 

@@ -248,7 +248,9 @@ def test_saved_and_loaded(embedded: Potential, tmp_path: Path) -> None:
 def test_refusals() -> None:
     with pytest.raises(SettingsError, match="nothing scatters"):
         ThermalConductivitySettings.make(temperatures=(0.0,))
-    with pytest.raises(SettingsError, match="'transport' cannot be 'magic'"):
+    with pytest.raises(
+        SettingsError, match="'transport' of the thermal conductivity cannot be 'magic'"
+    ):
         ThermalConductivitySettings.make(transport="magic")
     with pytest.raises(SettingsError, match="'mesh'"):
         ThermalConductivitySettings.make(mesh=-3)

@@ -150,7 +150,7 @@ def test_what_cannot_be_used_is_refused_in_a_line(cubic: Phonons) -> None:
         compute_thermal_expansion(
             CUBIC.crystal(), potential, phonons=QUICK, temperatures="300:100:10"
         )
-    with pytest.raises(SettingsError, match="'volumes' cannot be 3"):
+    with pytest.raises(SettingsError, match="'volumes' of the thermal expansion cannot be 3"):
         compute_thermal_expansion(CUBIC.crystal(), potential, phonons=QUICK, volumes=3)
     with pytest.raises(CrystalError, match="cubic and expands alike"):
         compute_thermal_expansion(cubic, potential, ThermalExpansionSettings.make(anisotropic=True))

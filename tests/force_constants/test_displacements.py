@@ -9,7 +9,6 @@ from ase.calculators.emt import EMT
 from ase.spacegroup import crystal as space_group_crystal
 from phonopy import Phonopy
 
-from mlphonon import load_potential
 from mlphonon.crystal.crystal import make_crystal
 from mlphonon.errors import PotentialError
 from mlphonon.force_constants import ForceConstants
@@ -141,7 +140,9 @@ def test_force_constants_obey_their_laws(matrix: object) -> None:
     np.testing.assert_allclose(between, between.transpose(1, 0, 3, 2), atol=1e-10)
 
 
-def test_forces_at_rest_of_a_local_potential_are_those_of_the_supercell() -> None:
+def test_forces_at_rest_of_a_local_potential_are_those_of_the_supercell(
+    embedded: Potential,
+) -> None:
     """Off its minimum, in a supercell that is sheared against the primitive cell."""
     atoms = space_group_crystal(
         ["Na", "Cl", "O"],
@@ -151,10 +152,9 @@ def test_forces_at_rest_of_a_local_potential_are_those_of_the_supercell() -> Non
     )
     matrix = np.array([[2, 1, 0], [0, 1, 0], [0, 1, 2]])
     phonopy = planned(atoms, matrix, PhononSettings())
-    potential = load_potential("embedded", device="cpu")
-    expected = potential.evaluate([to_ase(phonopy.supercell)])[0].forces
+    expected = embedded.evaluate([to_ase(phonopy.supercell)])[0].forces
     assert np.abs(expected).max() > 0.1
-    np.testing.assert_allclose(forces_at_rest(phonopy, potential), expected, atol=1e-10)
+    np.testing.assert_allclose(forces_at_rest(phonopy, embedded), expected, atol=1e-10)
 
 
 def test_second_derivative_of_the_energy() -> None:

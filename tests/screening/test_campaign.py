@@ -192,7 +192,7 @@ def test_a_crystal_that_crashes_the_process_is_set_aside(
 
 @pytest.mark.parametrize(
     ("potential", "limit", "cause"),
-    [(Hanging(), {"seconds": 8}, "timeout"), (Hungry(), {"gigabytes": 2.0}, "memory")],
+    [(Hanging(), {"seconds": 15}, "timeout"), (Hungry(), {"gigabytes": 2.0}, "memory")],
 )
 def test_limits(campaign: Campaign, plan: MakePlan, potential: EMT, limit: dict, cause: str):
     asked = plan(potential, **limit)

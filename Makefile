@@ -1,5 +1,6 @@
 # make demo   phonons of three crystals with the embedded potential, into out/
 # make test   all tests but the slow ones and the notebooks
+# make docs   the documentation as a site, into site/
 # Each makes .venv first, from nothing but Python >= 3.11 and a package index.
 # On a machine with a GPU: make demo TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cu130"
 
@@ -13,7 +14,7 @@ JOBS ?= $(shell nproc)
 PYTEST ?=
 DEMO := examples/NaCl.cif examples/Si.cif examples/quartz.cif
 
-.PHONY: install demo test notebooks test-slow lint clean
+.PHONY: install demo test notebooks test-slow lint docs clean
 
 install: .venv/installed
 
@@ -43,5 +44,13 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# The site of docs/, into site/; a broken link fails it.
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+.venv/docs: .venv/installed
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
+	touch $@
+
 clean:
-	rm -rf .venv .families out
+	rm -rf .venv .families out site

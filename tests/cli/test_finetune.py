@@ -21,8 +21,10 @@ def test_from_crystals_to_a_better_potential(call: Call, tmp_path: Path) -> None
         "dataset", "label", "to-label", "--with", "embedded", "--directions", "1", "-o", "labelled"
     )
     assert labelled.out.startswith("6 files labelled by embedded, 0 were")
-    again = call("dataset", "label", "to-label", "--with", "embedded", "-o", "labelled")
+    order = ("dataset", "label", "to-label", "--with", "embedded", "-o", "labelled")
+    again = call(*order, "--directions", "1")
     assert again.out.startswith("0 files labelled by embedded, 6 were")
+    assert "holds other labels" in call(*order).refusal()
     files = sorted((tmp_path / "labelled").glob("*.extxyz"))
     built = call("dataset", "build", *files, "-o", "data.h5", "--fraction", "0.4")
     assert "6 frames of 48 atoms (modes 2, rattle 2, strain 2)" in built.out

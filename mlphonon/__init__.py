@@ -38,9 +38,12 @@ if TYPE_CHECKING:
     from mlphonon.potentials.named.installation import install_potential
     from mlphonon.potentials.potential import Evaluation, Potential, PotentialInfo
     from mlphonon.screening.campaign import Campaign
+    from mlphonon.screening.plan import CampaignPlan
     from mlphonon.settings import PhononSettings
     from mlphonon.temperatures import TemperatureGrid
     from mlphonon.training.finetuning.compute import finetune
+    from mlphonon.training.finetuning.inputs import FinetuneInputs
+    from mlphonon.training.finetuning.settings import FinetuneSettings
     from mlphonon.workflow import compute_phonons
 
 __version__ = "0.1.0"
@@ -50,11 +53,14 @@ _HOMES = {
     "BandStructure": "mlphonon.phonons.results",
     "BornCharges": "mlphonon.force_constants.born",
     "Campaign": "mlphonon.screening.campaign",
+    "CampaignPlan": "mlphonon.screening.plan",
     "Committee": "mlphonon.phonons.committee",
     "Crystal": "mlphonon.crystal.crystal",
     "DensityOfStates": "mlphonon.phonons.results",
     "Evaluation": "mlphonon.potentials.potential",
     "Explanation": "mlphonon.instabilities.explanation",
+    "FinetuneInputs": "mlphonon.training.finetuning.inputs",
+    "FinetuneSettings": "mlphonon.training.finetuning.settings",
     "Gruneisen": "mlphonon.anharmonic.gruneisen.result",
     "GruneisenSettings": "mlphonon.anharmonic.gruneisen.settings",
     "MlphononError": "mlphonon.errors",
@@ -100,11 +106,14 @@ __all__ = [
     "BandStructure",
     "BornCharges",
     "Campaign",
+    "CampaignPlan",
     "Committee",
     "Crystal",
     "DensityOfStates",
     "Evaluation",
     "Explanation",
+    "FinetuneInputs",
+    "FinetuneSettings",
     "Gruneisen",
     "GruneisenSettings",
     "MlphononError",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlphonon.cli.chatter import prints_dropped
-from mlphonon.cli.options import DtypeOption
+from mlphonon.cli.options import DtypeOption, HeadOption
 from mlphonon.potentials.named.catalogue import (
     CatalogueEntry,
     family_of,
@@ -178,6 +177,7 @@ def check(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     dtype: DtypeOption = "float64",
+    head: HeadOption = None,
     allow_pickle: Annotated[
         bool,
         typer.Option("--allow-pickle", help="Load a pickled model; it runs any code it holds."),
@@ -192,14 +192,11 @@ def check(
     from mlphonon.potentials.loading import load_potential
 
     with prints_dropped():
-        load = partial(
-            load_potential, potential, device=device, dtype=dtype, allow_pickle=allow_pickle
+        engine = load_potential(
+            potential, device=device, dtype=dtype, allow_pickle=allow_pickle, head=head
         )
-        engine = load()
-        accelerated = engine.info.kernels not in (None, "e3nn")
-        plain = load(kernels="plain") if accelerated else None
         atoms = None if crystal is None else _only_structure(crystal)
-        report = measure_fitness(engine, atoms, plain=plain)
+        report = measure_fitness(engine, atoms)
     if as_json:
         record = asdict(report) | {"passed": report.passed, "verdict": report.verdict}
         typer.echo(json.dumps(record, indent=1))

@@ -176,7 +176,10 @@ class Result(ABC):
             raise ValueError(
                 f"its format is {summary.get('format')}, this version reads {cls.format}"
             )
-        check_digests(folder, summary["files_sha256"])
+        digests = summary["files_sha256"]
+        if missing := sorted(set(cls.required_files()) - set(digests)):
+            raise ValueError(f"its summary has no SHA-256 of {missing[0]}")
+        check_digests(folder, digests)
         return cls.read_files(folder, summary)
 
     @classmethod
@@ -187,6 +190,11 @@ class Result(ABC):
             f"give a folder that 'mlphonon {cls.kind.replace('_', '-')}' or"
             f" {cls.__name__}.save wrote",
         )
+
+    @classmethod
+    def required_files(cls) -> tuple[str, ...]:
+        """Names of files without which no result of this kind is whole."""
+        return ()
 
     @classmethod
     def summary_file(cls) -> str:
@@ -200,6 +208,11 @@ class ArrayResult(Result):
     Its field ``record`` is a pydantic model and goes into the summary; all others go into
     ``KIND.npz`` (see `mlphonon.io.arrays`), and the table into ``KIND.csv``.
     """
+
+    @classmethod
+    def required_files(cls) -> tuple[str, ...]:
+        """Name the file of the arrays."""
+        return (f"{cls.kind}.npz",)
 
     def write_files(self, folder: Path) -> tuple[str, ...]:
         """Write the arrays."""

@@ -303,6 +303,11 @@ class Phonons(Result):
         """
         return self.draw("thermal.png", path)
 
+    @classmethod
+    def required_files(cls) -> tuple[str, ...]:
+        """Name the file of cells and force constants."""
+        return (files.PARAMETERS,)
+
     def write_files(self, folder: Path) -> tuple[str, ...]:
         """Write cells, force constants and charges, and the members of a committee."""
         return files.write_data(self._phonopy, self.committee, folder)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlphonon.errors import PotentialError
-from mlphonon.potentials.potential import Evaluation, Potential
+from mlphonon.potentials.potential import Evaluation, KernelPotential, Potential
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -130,13 +130,7 @@ class Fitness:
         return "; ".join(advice)
 
 
-def measure_fitness(
-    potential: Potential,
-    atoms: Atoms | None = None,
-    seed: int = 0,
-    *,
-    plain: Potential | None = None,
-) -> Fitness:
+def measure_fitness(potential: Potential, atoms: Atoms | None = None, seed: int = 0) -> Fitness:
     """Measure noise, symmetry and consistency of a potential's forces.
 
     Parameters
@@ -148,8 +142,6 @@ def measure_fitness(
         element if it does not know that.
     seed : int
         Of the displacements and of the rotation.
-    plain : Potential, optional
-        The same potential without accelerated kernels, to compare with.
 
     Raises
     ------
@@ -169,7 +161,8 @@ def measure_fitness(
     displaced.positions += rng.normal(0.0, 0.03, displaced.positions.shape)
     base = potential.evaluate([displaced])[0]
     noises = _symmetry_noises(potential, displaced, base, rng)
-    if plain is not None:
+    plain = potential.with_plain_kernels() if isinstance(potential, KernelPotential) else potential
+    if plain is not potential:
         forces = plain.evaluate([displaced])[0].forces
         noises["kernels on against off"] = float(np.abs(forces - base.forces).max())
     noise = max(noises.values())

@@ -361,3 +361,15 @@ def test_formulas_are_written_as_people_write_them(formula: str) -> None:
     backwards = Atoms(formula)[::-1]
     assert reduced_formula(backwards) == formula
     assert reduced_formula(backwards + backwards) == formula
+
+
+def test_paths_may_be_text_and_stand_for_their_crystal(tmp_path: Path) -> None:
+    path = tmp_path / "table salt.cif"
+    ase.io.write(path, bulk("NaCl", "rocksalt", a=5.69))
+    (found,) = read_crystals(str(path))
+    for same in (make_crystal(path), make_crystal(str(path))):
+        assert same.name == found.name == "table salt"
+        assert same.structure_hash() == found.structure_hash()
+    assert make_crystal(path, name="NaCl").name == "NaCl"
+    with pytest.raises(CrystalError, match="there is no file"):
+        make_crystal(tmp_path / "none.cif")

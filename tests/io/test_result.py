@@ -118,7 +118,8 @@ def test_another_file_in_the_place_of_one_is_refused(
     [
         ({"format": 999}, "its format is 999, this version reads 1"),
         ({"record": {"text": [1]}}, "1 validation error"),
-        ({"files_sha256": {"../secret": "0"}}, "there is no file ../secret"),
+        ({"files_sha256": {"everything.npz": "0", "../secret": "0"}}, "everything.npz is another"),
+        ({"files_sha256": {}}, "its summary has no SHA-256 of everything.npz"),
     ],
 )
 def test_a_changed_summary_is_refused(

@@ -71,6 +71,25 @@ def test_exact_forces_pass(copper) -> None:
     assert report.structure == "Cu32"
 
 
+class FastKernels(Spoiled):
+    """EMT with noise that is gone where the fast kernels are turned off."""
+
+    def with_plain_kernels(self) -> AsePotential:
+        return AsePotential(EMT())
+
+
+def test_kernels_are_compared_where_they_can_be_turned_off(copper) -> None:
+    name = "kernels on against off"
+    wrong = measure_fitness(FastKernels("grid", 2e-3), copper)
+    value = next(check.value for check in wrong.checks if check.name == name)
+    noise = next(check.value for check in wrong.checks if check.name == "translation")
+    assert name in failed(wrong)
+    assert 0.3 < value / noise < 1.0, "the noise itself, and the difference of two of it"
+    right = measure_fitness(FastKernels("scale", 0.0), copper)
+    assert right.passed and name in {check.name for check in right.checks}
+    assert name not in {check.name for check in measure_fitness(AsePotential(EMT()), copper).checks}
+
+
 def test_the_embedded_potential_is_fit_in_float64_and_noisier_in_float32() -> None:
     double = measure_fitness(load_potential("embedded", device="cpu"))
     single = measure_fitness(load_potential("embedded", device="cpu", dtype="float32"))

@@ -67,8 +67,8 @@ def test_fewer_run_at_once_where_memory_is_short(
             "mlphonon.potentials.mace.mace_potential.available_memory",
             lambda _device, n=need: int(n / 0.7) + 1,
         )
-        assert embedded._fitting(8, embedded._graph(atoms), rows) == 3
-        assert embedded._fitting(1, embedded._graph(atoms), rows) == 1
+        assert embedded._fitting(8, embedded.graph(atoms), rows) == 3
+        assert embedded._fitting(1, embedded.graph(atoms), rows) == 1
 
 
 def test_tensors_are_counted_once() -> None:

@@ -29,7 +29,7 @@ def test_rows_of_a_cubic_energy_are_those_on_paper() -> None:
 @pytest.mark.parametrize("copies", [2, 3, 7])
 def test_copies_bring_a_row_each(embedded: MacePotential, copies: int) -> None:
     """As on a GPU: 7 rows in passes of so many."""
-    graph = embedded._graph(triclinic())
+    graph = embedded.graph(triclinic())
     one, many = (
         differentiate_forces(*embedded._differentiable_forces(graph, n), DIRECTIONS)
         for n in (1, copies)

@@ -152,6 +152,11 @@ class PhononsAtTemperature(Result):
                 columns[f"{name}band_{band}_THz"] = values
         return columns
 
+    @classmethod
+    def required_files(cls) -> tuple[str, ...]:
+        """Name the summaries of the phonons at the temperature and of the harmonic ones."""
+        return (Phonons.summary_file(), f"{HARMONIC}/{Phonons.summary_file()}")
+
     def write_files(self, folder: Path) -> tuple[str, ...]:
         """Write the phonons at the temperature, the harmonic ones, and how they converged.
 

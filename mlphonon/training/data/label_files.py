@@ -115,8 +115,8 @@ def label_files(
     folder.mkdir(parents=True, exist_ok=True)
     provenance = LabelProvenance.of(teacher, directions, seed)
     left = [path for path in files if not provenance.is_done(path, _target(path, folder))]
-    # A code is slow and may fail: what it has done is kept. A potential is quick in batches.
-    at_once = 1 if teacher.info.backend == "ase" else FILES_AT_ONCE
+    # What is not quicker in batches, such as a code, may be slow and fail: what is done is kept.
+    at_once = FILES_AT_ONCE if teacher.info.batched else 1
     with (reporter or Silent()).step("labelling", len(left)) as advance:
         for first in range(0, len(left), at_once):
             part = left[first : first + at_once]

@@ -14,6 +14,7 @@ from mlphonon.errors import ResultError
 from mlphonon.evaluation.bands import ReferencePoints
 from mlphonon.evaluation.metrics.spectrum import Spectrum
 from mlphonon.io.atomic_files import atomic_file, write_whole
+from mlphonon.io.npz import read_npz
 from mlphonon.phonons.results import BandStructure
 from mlphonon.trust.verdict import Trust
 
@@ -148,10 +149,8 @@ def read_curves(path: Path) -> Curves | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as found:
-            return _curves(found)
-    # numpy meets a damaged archive with any of several exceptions, zipfile's among them.
-    except Exception as error:
+        return _curves(read_npz(path))
+    except (OSError, ValueError, KeyError) as error:
         raise ResultError(
             f"cannot read {path}", str(error).splitlines()[0], "delete it and run again"
         ) from error

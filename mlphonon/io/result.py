@@ -171,7 +171,7 @@ class Result(ABC):
         file = folder / cls.summary_file()
         if not file.is_file():
             raise ValueError(f"there is no file {cls.summary_file()}")
-        summary = json.loads(file.read_text(encoding="utf-8"))
+        summary = cls.upgraded(folder, json.loads(file.read_text(encoding="utf-8")))
         if summary.get("format") != cls.format:
             raise ValueError(
                 f"its format is {summary.get('format')}, this version reads {cls.format}"
@@ -190,6 +190,11 @@ class Result(ABC):
             f"give a folder that 'mlphonon {cls.kind.replace('_', '-')}' or"
             f" {cls.__name__}.save wrote",
         )
+
+    @classmethod
+    def upgraded(cls, folder: Path, summary: Any) -> Any:
+        """Return a summary in this version's format, if it is of one that can still be read."""
+        return summary
 
     @classmethod
     def required_files(cls) -> tuple[str, ...]:

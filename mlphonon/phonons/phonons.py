@@ -16,6 +16,7 @@ from mlphonon.phonons.band_path import BandPath, find_band_path
 from mlphonon.phonons.band_structure import compute_bands
 from mlphonon.phonons.density_of_states import projected_dos, total_dos
 from mlphonon.phonons.description import describe
+from mlphonon.phonons.older_formats import from_format_2
 from mlphonon.phonons.record import Record
 from mlphonon.phonons.results import BandStructure, DensityOfStates, ThermalProperties, frozen
 from mlphonon.phonons.stability import Stability
@@ -302,6 +303,13 @@ class Phonons(Result):
             Where to write it; the suffix decides the format, and missing folders are made.
         """
         return self.draw("thermal.png", path)
+
+    @classmethod
+    def upgraded(cls, folder: Path, summary: Any) -> Any:
+        """Return a summary of format 3, from one of format 2 too."""
+        if summary.get("format") == 2:
+            return from_format_2(folder, summary, cls.required_files())
+        return summary
 
     @classmethod
     def required_files(cls) -> tuple[str, ...]:

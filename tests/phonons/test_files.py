@@ -146,6 +146,26 @@ def test_summary_agrees_with_the_result(saved: Path, quartz_phonons: Phonons) ->
     assert json.loads(json.dumps(quartz_phonons.summary())).items() <= summary.items()
 
 
+def test_a_result_of_format_2_is_read(quartz_phonons: Phonons, tmp_path: Path) -> None:
+    """As the version of October 2026 wrote it: no digests, temperatures as three numbers."""
+    folder = quartz_phonons.save(tmp_path / "older")
+    file = folder / "phonons.json"
+    summary = json.loads(file.read_text())
+    del summary["files_sha256"], summary["kind"]
+    record = summary["record"]
+    record["settings"]["temperatures"] = [0.0, 1000.0, 10.0]
+    record["evidence"]["never_taught"] = record["evidence"].pop("untrained_elements")
+    file.write_text(json.dumps(summary | {"format": 2}))
+    again = Phonons.load(folder)
+    assert again.record == quartz_phonons.record
+    assert again.frequencies([0.1, 0.2, 0.3]) == pytest.approx(
+        quartz_phonons.frequencies([0.1, 0.2, 0.3]), abs=1e-6
+    )
+    file.write_text(json.dumps(summary | {"format": 1}))
+    with pytest.raises(ResultError, match="its format is 1, this version reads 3"):
+        Phonons.load(folder)
+
+
 def test_older_result_is_replaced(
     quartz_phonons: Phonons, charged: Phonons, tmp_path: Path
 ) -> None:

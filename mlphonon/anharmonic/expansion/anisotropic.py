@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -67,14 +68,12 @@ def free_axes(
     CrystalError
         If the crystal has one axis alone, or angles that are free, or too few cells are stable.
     """
-    from phonopy.qha.anisotropic import run_anisotropic_qha
-
     groups = independent_axes(phonons)
     low, high = (SHARE * volume for volume in volumes)
     steps = np.linspace(low, high, POINTS[len(groups)])
     cells: list[Phonopy] = []
     energies: list[float] = []
-    free: list[np.ndarray] = []
+    vibrational: list[np.ndarray] = []
     combinations = list(product(steps, repeat=len(groups)))
     step = temperatures[1] - temperatures[0]
     grid = np.append(temperatures, temperatures[-1] + step)
@@ -89,7 +88,7 @@ def free_axes(
         cells.append(conventional_phonopy(found))
         energies.append(found.record.energy_eV_per_atom * len(found.phonopy.primitive))
         # kJ/mol of primitive cells to eV.
-        free.append(1000 * found.thermal(grid.tolist()).free_energy / J_PER_EV_MOL)
+        vibrational.append(1000 * found.thermal(grid.tolist()).free_energy / J_PER_EV_MOL)
     if len(cells) < 12 * (len(groups) - 1):
         raise CrystalError(
             f"{phonons.record.name} has imaginary modes in {len(combinations) - len(cells)} of"
@@ -97,20 +96,42 @@ def free_axes(
             "too few are left for a surface of free energies",
             "take a narrower range of volumes",
         )
-    with one_blas_thread(), warnings.catch_warnings():
-        # Said of each temperature; they are left out below.
-        warnings.filterwarnings("ignore", message="The free energy minimum lies outside")
-        result = run_anisotropic_qha(
-            cells,
-            grid,
-            energies,
-            phonon_free_energies=np.array(free).T,
-            pressure=pressure or None,
-        )
-    n = len(temperatures)
-    outside = np.asarray(result.minimum_extrapolated)[:n, None]
-    lengths = np.where(outside, np.nan, result.equilibrium_lattice_parameters[:n])
-    return Axes(lengths, np.where(outside, np.nan, result.axial_thermal_expansions[:n]))
+    surface = _Surface(cells, grid, np.array(energies), np.array(vibrational).T)
+    return surface.minimum(pressure)
+
+
+@dataclass(frozen=True)
+class _Surface:
+    """Free energies of cells, which phonopy fits by a polynomial in the lengths of the axes."""
+
+    cells: list[Phonopy]
+    temperatures: np.ndarray
+    """K; the last is used up by differences."""
+
+    energies: np.ndarray
+    """Static, eV per conventional cell."""
+
+    vibrational: np.ndarray
+    """Free energies, eV, shape (n_temperatures, n_cells)."""
+
+    def minimum(self, pressure: float) -> Axes:
+        """Return the axes of least free energy at a pressure, GPa; NaN outside the cells."""
+        from phonopy.qha.anisotropic import run_anisotropic_qha
+
+        with one_blas_thread(), warnings.catch_warnings():
+            # Of each temperature; they are left out below.
+            warnings.filterwarnings("ignore", message="The free energy minimum lies outside")
+            result = run_anisotropic_qha(
+                self.cells,
+                self.temperatures,
+                list(self.energies),
+                phonon_free_energies=self.vibrational,
+                pressure=pressure or None,
+            )
+        n = len(self.temperatures) - 1
+        outside = np.asarray(result.minimum_extrapolated)[:n, None]
+        lengths = np.where(outside, np.nan, result.equilibrium_lattice_parameters[:n])
+        return Axes(lengths, np.where(outside, np.nan, result.axial_thermal_expansions[:n]))
 
 
 def independent_axes(phonons: Phonons) -> list[list[int]]:

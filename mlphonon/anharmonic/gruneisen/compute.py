@@ -13,7 +13,7 @@ from mlphonon.anharmonic.gruneisen.result import (
     heat_weights,
 )
 from mlphonon.anharmonic.gruneisen.settings import GruneisenSettings
-from mlphonon.anharmonic.harmonic import harmonic_start
+from mlphonon.anharmonic.harmonic import HarmonicStart, harmonic_start
 from mlphonon.anharmonic.strained import strained_phonons, volume_stretch
 from mlphonon.anharmonic.verdict import anharmonic_verdict
 from mlphonon.crystal.crystal import space_group_number
@@ -75,6 +75,11 @@ def compute_gruneisen(
         allow_pickle=allow_pickle,
         reporter=reporter,
     )
+    return _compare_volumes(start, chosen)
+
+
+def _compare_volumes(start: HarmonicStart, chosen: GruneisenSettings) -> Gruneisen:
+    """Take the differences between strained crystals whose phonons at rest are known."""
     phonons, engine, reporter = start.phonons, start.potential, start.reporter
     number = space_group_number(phonons.record.spacegroup)
     shape = chosen.cell == "shape" and number < 195

@@ -82,7 +82,13 @@ class Settings(BaseModel):
         SettingsError
             If the file cannot be read or a value cannot be used.
         """
-        before = None if path is None else cls.make(**read_settings_file(Path(path)))
+        if path is None:
+            return cls.make(**changes)
+        values = read_settings_file(Path(path))
+        try:
+            before = cls.make(**values)
+        except SettingsError as error:
+            raise SettingsError(f"settings in {path}: {error}") from error
         return cls.make(before, **changes)
 
     def digest(self) -> str:

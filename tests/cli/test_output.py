@@ -190,7 +190,7 @@ def test_train_refuses_in_one_line(call: Call, tmp_path: Path) -> None:
     (tmp_path / "wrong.yaml").write_text("epoch: 3\n")
     (tmp_path / "right.yaml").write_text("epochs: 1\nprocesses: 1\n")
     line = call("train", "wrong.yaml", "--data", "x.xyz", "-o", "run").refusal()
-    assert "wrong.yaml are wrong at 'epoch'" in line
+    assert "settings in wrong.yaml: unknown setting 'epoch'" in line
     assert "nowhere.yaml" in call("train", "nowhere.yaml", "--data", "x", "-o", "r").refusal()
     line = call("train", "right.yaml", "--data", "nowhere.xyz", "-o", "run").refusal()
     assert "nowhere.xyz" in line

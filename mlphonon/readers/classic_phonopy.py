@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 CELLS = ("POSCAR-unitcell", "POSCAR")
 """Files that hold the unit cell, the surest first."""
 
+FORCES = ("FORCE_SETS", "FORCE_CONSTANTS")
+
 CONFS = ("phonopy.conf", "disp.conf", "mesh.conf", "band.conf")
 """Files that name the supercell, the surest first."""
 
@@ -237,12 +239,29 @@ def is_classic(folder: Path) -> bool:
     def holds(*names: str) -> bool:
         return any((folder / name).is_file() for name in names)
 
-    return holds(*CELLS) and holds("FORCE_SETS", "FORCE_CONSTANTS")
+    return holds(*CELLS) and holds(*FORCES)
 
 
 def is_archive(path: Path) -> bool:
     """Whether a file is a tar archive, by its name."""
     return path.name.endswith((".tar", ".tar.lzma", ".tar.xz", ".tar.gz", ".tar.bz2", ".tgz"))
+
+
+def is_classic_archive(path: Path) -> bool:
+    """Whether a file is an archive with a unit cell and forces or force constants.
+
+    Archives of something else, such as a code's own output, lie beside calculations, too. One that
+    is damaged counts as a calculation: reading it says by name that it is.
+    """
+    if not is_archive(path):
+        return False
+    try:
+        names = {name for name, _ in _members(path)}
+    except ValueError:  # larger than any calculation that is read
+        return False
+    except (OSError, EOFError, lzma.LZMAError, tarfile.TarError):
+        return True
+    return not names.isdisjoint(CELLS) and not names.isdisjoint(FORCES)
 
 
 def read_classic(path: Path) -> ClassicCalculation:

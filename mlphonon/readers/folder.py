@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlphonon.errors import ResultError
-from mlphonon.readers.classic_phonopy import WANTED, is_archive, is_classic, read_classic
+from mlphonon.readers.classic_phonopy import (
+    WANTED,
+    is_archive,
+    is_classic,
+    is_classic_archive,
+    read_classic,
+)
 from mlphonon.readers.phono3py_calculation import displaced_pairs, load_phono3py
 from mlphonon.readers.phonopy_calculation import load_phonopy
 
@@ -92,7 +98,7 @@ def find_calculations(folder: Path) -> list[Path]:
         inside[:] = sorted(name for name in inside if not name.startswith("."))
         if holds_calculation(Path(place)):
             found.append(Path(place))
-        found += [path for name in sorted(files) if is_archive(path := Path(place, name))]
+        found += [path for name in sorted(files) if is_classic_archive(path := Path(place, name))]
     return found
 
 

@@ -17,6 +17,7 @@ from mlphonon.readers.classic_phonopy import (
     read_classic,
     supercell_matrix,
 )
+from mlphonon.readers.folder import find_calculations
 from tests.helpers.classic import classic_files, rocksalt, write_archive
 
 QPOINTS = [[0, 0, 0], [0.5, 0.5, 0], [0.1, 0.3, 0.2]]
@@ -144,3 +145,12 @@ def test_conf_tags() -> None:
     assert primitive_matrix(tags)[0] == pytest.approx([2 / 3, -1 / 3, -1 / 3])
     assert primitive_matrix({}) == "P"
     assert primitive_matrix({"PRIMITIVE_AXES": "AUTO"}) == "auto"
+
+
+def test_archives_of_something_else_are_passed_over(files: dict[str, str], tmp_path: Path) -> None:
+    """A code's own output lies packed beside calculations; a damaged archive is not passed over."""
+    calculation = write_archive(tmp_path / "mp-1.tar.lzma", files)
+    write_archive(tmp_path / "vaspruns.tar.lzma", {"vasprun.xml": "<modeling/>"})
+    damaged = tmp_path / "mp-2.tar.lzma"
+    damaged.write_bytes(calculation.read_bytes()[:100])
+    assert find_calculations(tmp_path) == [calculation, damaged]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -203,11 +203,6 @@ class Gaussian:
         n = len(self.reference.masses)
         each = (self.modes * (self.variances * self.squared)) @ self.modes.T
         return np.einsum("iaib->ab", each.reshape(n, 3, n, 3))
-
-    def moved_to(self, reference: Reference) -> Gaussian:
-        """Return the same about another reference, with the same fractional mean places."""
-        turn = np.linalg.solve(self.reference.atoms.cell.array, reference.atoms.cell.array)
-        return replace(self, reference=reference, centroids=self.centroids @ turn)
 
 
 def _kept_together(
